@@ -1,0 +1,27 @@
+# cleat_layer(name DEPS lower... PRIVATE_LIBS lib...): src/name/*.cpp (without *_test.cpp) as one static library. Its
+# objects are shared by the binary, the tests and the simulator. The include root is src/; tools/check_layers.py fails
+# the build when a file includes a layer that its folder does not list.
+set(CLEAT_LAYER_RULES "" CACHE INTERNAL "")
+
+function(cleat_layer name)
+  cmake_parse_arguments(L "" "" "DEPS;PRIVATE_LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cpp$")
+  if(sources)
+    add_library(cleat_${name} STATIC ${sources})
+    set(visibility PUBLIC)
+  else()
+    add_library(cleat_${name} INTERFACE)
+    set(visibility INTERFACE)
+  endif()
+  target_include_directories(cleat_${name} ${visibility} ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+  foreach(dep ${L_DEPS})
+    target_link_libraries(cleat_${name} ${visibility} cleat_${dep})
+  endforeach()
+  target_link_libraries(cleat_${name} ${visibility} fmt::fmt Threads::Threads ${L_PRIVATE_LIBS})
+  if(name MATCHES "^(net|server|cli|client)$")
+    target_link_libraries(cleat_${name} ${visibility} spdlog::spdlog)
+  endif()
+  string(REPLACE ";" "," deps "${L_DEPS}")
+  set(CLEAT_LAYER_RULES "${CLEAT_LAYER_RULES} ${name}:${deps}" CACHE INTERNAL "")
+endfunction()

@@ -1,0 +1,22 @@
+# One test binary per layer (src/<layer>/*_test.cpp), linked with the layer's own objects.
+find_package(GTest REQUIRED)
+include(GoogleTest)
+
+function(cleat_layer_tests name)
+  cmake_parse_arguments(T "" "" "LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*_test.cpp)
+  if(sources)
+    add_executable(${name}_test ${sources})
+    target_link_libraries(${name}_test PRIVATE cleat_${name} ${T_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
+    target_compile_definitions(${name}_test PRIVATE CLEAT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    add_test(NAME ${name} COMMAND ${name}_test)
+  endif()
+endfunction()
+
+foreach(layer base lock raft storage replica resp net server client cli)
+  cleat_layer_tests(${layer})
+endforeach()
+
+if(EXISTS ${CMAKE_SOURCE_DIR}/sim/CMakeLists.txt)
+  add_subdirectory(${CMAKE_SOURCE_DIR}/sim)
+endif()
