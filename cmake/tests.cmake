@@ -1,6 +1,10 @@
 # One test binary per layer (src/<layer>/*_test.cpp), linked with the layer's own objects.
-find_package(GTest REQUIRED)
-include(GoogleTest)
+# Every ctest test carries a label (unit, scenario, sim, process, fuzz) and a time limit.
+find_package(GTest)
+if(NOT GTest_FOUND)
+  message(STATUS "GoogleTest is not here: the tests are not built (`make test` installs it)")
+  return()
+endif()
 
 function(cleat_layer_tests name)
   cmake_parse_arguments(T "" "" "LIBS" ${ARGN})
@@ -10,6 +14,7 @@ function(cleat_layer_tests name)
     target_link_libraries(${name}_test PRIVATE cleat_${name} ${T_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE CLEAT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND ${name}_test)
+    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 300)
   endif()
 endfunction()
 

@@ -1,0 +1,59 @@
+# The front door. `make` alone tells what there is to do; each target first installs what it lacks (tools/install_deps.sh).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help deps build run test check fmt sim mutants fuzz bench test-real clean
+
+JOBS ?= $(shell nproc)
+# Where `make run` keeps its data and what it listens on.
+DATA ?= ./cleat-data
+LISTEN ?= 127.0.0.1:7420
+# What the long targets are given: make sim SEEDS=1..5000, make fuzz MINUTES=30, make test ONLY=static,unit
+SEEDS ?= 200
+MINUTES ?= 10
+ONLY ?=
+
+help: ## what can be done here
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+
+deps: ## install all that building, testing, fuzzing and measuring need (Debian 12; elsewhere: say what is missing)
+	@tools/install_deps.sh build test fuzz bench
+
+build: ## build the one binary: build/cleat
+	@tools/install_deps.sh build
+	@tools/build.sh build cleat
+
+run: build ## start a durable node on loopback (DATA=./cleat-data LISTEN=127.0.0.1:7420)
+	@tools/run_node.sh "$(DATA)" "$(LISTEN)"
+
+test: ## build and run every test (ONLY=static,unit,... runs some of the stages)
+	@tools/install_deps.sh build test fuzz
+	@tests/run $(if $(ONLY),--only $(ONLY))
+
+check: test ## what CI runs: the same as `make test`
+
+test-real: ## only the whole-process tests: real clients, kill -9, real disks that fail
+	@$(MAKE) --no-print-directory test ONLY=process
+
+sim: ## simulator over SEEDS=n or SEEDS=a..b; a failure prints its seed and how to replay it
+	@tools/install_deps.sh build test
+	@tools/build.sh build cleat_sim
+	@build/cleat_sim --seeds $(SEEDS)
+
+mutants: ## build the broken variants; each must be caught
+	@tools/install_deps.sh build test
+	@sim/mutants
+
+fuzz: ## run every fuzzer for MINUTES=10
+	@tools/install_deps.sh build test fuzz
+	@fuzz/run --minutes $(MINUTES)
+
+bench: ## measure beside a durable Redis
+	@tools/install_deps.sh build bench
+	@bench/run
+
+fmt: ## format all C++ sources
+	@tools/install_deps.sh build test
+	@tools/format.sh --fix
+
+clean: ## remove all that was built (data of `make run` stays)
+	@rm -rf build

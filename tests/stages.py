@@ -1,0 +1,154 @@
+"""The stages of tests/run: how each is built, run and counted."""
+import collections
+import os
+import pathlib
+import shutil
+import subprocess
+import xml.etree.ElementTree as xml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+REPORTS = ROOT / "build" / "reports"
+
+
+class StageFailed(Exception):
+    """A stage could not be built or run; its text says why."""
+
+
+class Counted:
+    """Totals of a stage, as its runners reported them, and lines worth showing."""
+
+    def __init__(self, passed=0, failed=0, skipped=0, notes=()):
+        self.passed, self.failed, self.skipped, self.notes = passed, failed, skipped, list(notes)
+
+    def __iadd__(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.notes += other.notes
+        return self
+
+    def summary(self):
+        text = f"{self.passed} passed, {self.failed} failed"
+        return text + (f", {self.skipped} skipped" if self.skipped else "")
+
+
+Stage = collections.namedtuple("Stage", "title run")
+
+
+def build(folder, targets, *options):
+    command = ["tools/build.sh", folder, *targets]
+    if options:
+        command += ["--", *options]
+    if subprocess.run(command, cwd=ROOT).returncode != 0:
+        raise StageFailed(f"{folder} does not build")
+
+
+def fresh_reports(name):
+    folder = REPORTS / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def count_cases(path):
+    """Counts the testcase elements of a JUnit or gtest report."""
+    counted = Counted()
+    for case in xml.parse(path).getroot().iter("testcase"):
+        name = ".".join(filter(None, [case.get("classname"), case.get("name")]))
+        skip = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None or case.get("status") == "fail":
+            counted.failed += 1
+            counted.notes.append(f"FAILED {name}")
+        elif skip is not None or case.get("result") in ("skipped", "suppressed") or case.get("status") in ("notrun", "disabled"):
+            counted.skipped += 1
+            why = (skip.get("message") or skip.text or "").strip().splitlines() if skip is not None else []
+            counted.notes.append(f"skipped {name}: {why[0] if why else 'disabled'}")
+        else:
+            counted.passed += 1
+    return counted
+
+
+def run_ctest(folder, name, *arguments, jobs=None):
+    """Runs ctest in a build folder. A test that wrote a gtest report counts by its cases, any other as one."""
+    reports = fresh_reports(name)
+    environment = dict(os.environ, GTEST_OUTPUT=f"xml:{reports}/", **SANITIZER_OPTIONS)
+    junit = reports / "ctest.xml"
+    command = ["tools/progress.sh", f"Running {name} tests", "ctest", "--test-dir", folder, "-j", str(jobs or os.cpu_count()),
+               "--output-on-failure", "--no-tests=error", "--output-junit", str(junit), *arguments]
+    finished = subprocess.run(command, cwd=ROOT, env=environment)
+    if not junit.exists():
+        raise StageFailed(f"ctest ran nothing in {folder}")
+    return count_ctest(junit, reports, finished.returncode)
+
+
+def count_ctest(junit, reports, exit_status):
+    """ctest's own verdict on a binary stands: one that crashed or ran out of time is a failure whatever its cases said."""
+    binaries = count_cases(junit)
+    total = Counted(failed=binaries.failed, skipped=binaries.skipped, notes=binaries.notes)
+    cases = Counted()
+    with_report = 0
+    for report in sorted(reports.glob("*.xml")):
+        if report != junit:
+            cases += count_cases(report)
+            with_report += 1
+    if with_report:
+        # A failed case is named by its binary's report; the binary itself is then not counted again.
+        total.failed = max(binaries.failed, cases.failed)
+        total.skipped += cases.skipped
+        total.notes += cases.notes
+    total.passed = cases.passed + max(0, binaries.passed + binaries.failed - with_report - binaries.failed)
+    if exit_status != 0 and total.failed == 0:
+        total.failed = 1
+        total.notes.append(f"FAILED ctest itself: exit status {exit_status}")
+    return total
+
+
+SANITIZER_OPTIONS = {
+    "ASAN_OPTIONS": "abort_on_error=0:detect_leaks=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+}
+
+
+def one_check(title, *command):
+    finished = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL)
+    if finished.returncode == 0:
+        return Counted(passed=1)
+    return Counted(failed=1, notes=[f"FAILED {title}"])
+
+
+def static():
+    counted = Counted()
+    counted += one_check("format of C++ sources", "tools/format.sh")
+    counted += one_check("no path of one machine", "tools/check_paths.sh")
+    for script in sorted(p for p in [*ROOT.glob("tools/*.sh"), ROOT / ".ci/run"]):
+        counted += one_check(f"syntax of {script.name}", "bash", "-n", str(script))
+    counted += run_pytest_like("static", ROOT / "tools")
+    return counted
+
+
+def run_pytest_like(name, folder):
+    """Runs the unittest files (*_test.py) of a folder: they need nothing but python3."""
+    counted = Counted()
+    for test in sorted(folder.glob("*_test.py")):
+        finished = subprocess.run(["python3", "-m", "unittest", "-v", test.name], cwd=folder, capture_output=True, text=True)
+        lines = finished.stderr.splitlines()
+        results = [line.rsplit(" ... ", 1)[1] for line in lines if " ... " in line]
+        counted.passed += sum(result == "ok" for result in results)
+        counted.skipped += sum(result.startswith("skipped") for result in results)
+        failed = sum(result in ("FAIL", "ERROR") for result in results)
+        if finished.returncode != 0:
+            counted.failed += max(1, failed)
+            counted.notes += [f"FAILED {name} {test.name}", *lines[-40:]]
+    return counted
+
+
+def unit():
+    build("build/asan", ["all"], "-DCLEAT_SANITIZE=address,undefined")
+    return run_ctest("build/asan", "asan", "-LE", "process")
+
+
+STAGES = {
+    "static": Stage("formats, paths, scripts", static),
+    "unit": Stage("unit, scenario and simulator tests under ASan and UBSan", unit),
+}
