@@ -1,0 +1,118 @@
+// One group's pump: orders send, persist, apply, answer (engine.md "Shape of the pump"). A pure step: no thread, socket
+// or timer of its own. The driver (server/ or sim/) drains its input into it, calls step(), then flushes what the
+// listener was told. One thread at a time.
+//
+//   driver: read every ready socket -> begin_run/add, read, keep_alive, vouch
+//           step(): clock once -> one proposal -> ready -> persist (sync) -> apply -> listener
+//           write once per connection
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/ids.hpp"
+#include "base/status.hpp"
+#include "lock/machine.hpp"
+
+namespace cleat::raft {
+class VirtualDisk;
+}
+namespace cleat::storage {
+class FileSystem;
+}
+
+namespace cleat::replica {
+
+// CLOCK_MONOTONIC_RAW and the wall; the simulator brings its own.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual int64_t mono_us() = 0;
+  virtual int64_t wall_ms() = 0;
+};
+
+// Why something was not taken, or not decided. Never means that it did not happen, but for the first three.
+enum class Trouble : uint8_t { kNone, kDiskFull, kNoQuorum, kBusy, kUnknown };
+
+struct KeepAlive {
+  uint64_t cookie = 0;  // of the driver; comes back
+  base::SessionId session;
+  std::string_view key;
+  uint32_t epoch = 0;  // of the connection that speaks for it; kAnyEpoch when the key alone speaks
+};
+inline constexpr uint32_t kAnyEpoch = UINT32_MAX;
+
+struct KeepAliveAnswer {
+  bool alive = false;  // false: NOSESSION, or the key is wrong
+  int64_t ttl_ms = 0;
+  uint64_t losses = 0;
+};
+
+// Hears everything, during step(), on the caller's thread.
+class Listener : public lock::Sink {
+ public:
+  // A linearizable read asked by read(cookie) may now be answered from machine(); or it failed.
+  virtual void on_read(uint64_t cookie, Trouble) = 0;
+  virtual void on_keep_alive(uint64_t cookie, const KeepAliveAnswer&, Trouble) = 0;
+  // This member began or ceased to lead (spec: role in INFO; the driver holds or releases requests).
+  virtual void on_leadership(bool leads, uint64_t term) = 0;
+  virtual void on_log(int level, std::string_view line) = 0;  // 0 debug .. 4 critical
+};
+
+struct Options {
+  std::string dir;
+  uint64_t group = 1;
+  uint32_t member = 1;
+  lock::Settings settings;                  // proposed as kConfigure when the group's differ
+  uint64_t snapshot_log_bytes = 64u << 20;  // a snapshot begins when the log since the last one is larger
+  uint64_t min_free_bytes = 256u << 20;     // below: new locks get DISKFULL (engine.md rule 13)
+  int64_t snapshot_turn_us = 1000;          // of a turn given to a snapshot
+  uint64_t max_entry_bytes = 1u << 20;      // a turn's commands beyond it wait for the next turn
+  uint64_t seed = 1;                        // election timeouts, context ids
+  raft::VirtualDisk* disk = nullptr;        // simulator
+  storage::FileSystem* files = nullptr;     // simulator; null: the real one
+};
+
+struct Status {
+  bool leads = false;
+  uint64_t term = 0, commit = 0, applied = 0, log_bytes = 0, snapshot_index = 0, free_bytes = 0;
+  bool disk_full = false, snapshotting = false;
+  uint64_t keep_alives_answered = 0, keep_alives_missed = 0, turns = 0, syncs = 0, entries = 0, commands = 0;
+};
+
+class Replica {
+ public:
+  // Opens or creates the data directory, loads snapshot and log. kCorrupt, kBusy, kIo with a line for the operator.
+  static base::Result<std::unique_ptr<Replica>> open(const Options&, Clock&, Listener&);
+  virtual ~Replica() = default;
+
+  virtual uint32_t boot() const = 0;  // this member's boot count, one more than at the last start
+
+  // Input of a turn. A run is what one connection pipelined. The command's bytes are copied into the entry.
+  // A trouble other than kNone: not taken, nothing will be answered by the log. kDiskFull only for commands that take
+  // room for new locks (kLock, kOpenSession, kPut); kNoQuorum: no leader now.
+  virtual Trouble begin_run(const base::ConnectionRef&) = 0;
+  virtual Trouble add(const lock::Command&) = 0;
+  virtual void read(uint64_t cookie) = 0;         // answered by on_read in this or a later step
+  virtual void keep_alive(const KeepAlive&) = 0;  // counts as heard in this turn; answered by on_keep_alive
+  // The session's connection is alive by its bytes or probes (time.md rule 6), last heard `silent_ms` ago; or a command
+  // of it waits on a live connection (corners.md).
+  virtual void vouch(base::SessionId, int64_t silent_ms) = 0;
+
+  // One pump turn. false: nothing was left to do and nothing is under way.
+  virtual bool step() = 0;
+  // When step() has something to do without input (ticks, dues, elections, a snapshot under way): us of Clock, or none.
+  virtual std::optional<int64_t> next_wake_us() const = 0;
+
+  virtual const lock::Machine& machine() const = 0;
+  virtual Status status() const = 0;
+  // Writes a snapshot now, without standing still; done when status() shows it. For tests and before long stops.
+  virtual void begin_snapshot() = 0;
+  // Clean end: everything decided is on disk already; closes files.
+  virtual base::Status close() = 0;
+};
+
+}  // namespace cleat::replica
