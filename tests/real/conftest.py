@@ -1,0 +1,43 @@
+"""What every whole-process test may ask for: a node of its own, with its data in a folder of its own."""
+import resource
+
+import pytest
+
+from node import CLEAT, Node
+
+
+def pytest_configure(config):
+    if not CLEAT.exists():
+        raise pytest.UsageError(f"{CLEAT} is not built: make build")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (131072, max(hard, 131072)))
+    except (ValueError, PermissionError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@pytest.fixture
+def make_node(tmp_path):
+    """Makes nodes with the options given; all are killed at the end, and their logs shown if the test failed."""
+    nodes = []
+
+    def make(*options, name="data", **more):
+        node = Node(tmp_path / name, *options, **more)
+        nodes.append(node)
+        return node.start()
+
+    yield make
+    for node in nodes:
+        node.kill()
+        print(f"--- log of {node.data.name}\n{node.log()[-8000:]}")
+
+
+@pytest.fixture
+def node(make_node):
+    return make_node()
+
+
+@pytest.fixture
+def connection(node):
+    with node.connect() as connection:
+        yield connection

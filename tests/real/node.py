@@ -1,0 +1,117 @@
+"""Starts and stops a real `cleat serve` on a port of its own, with data in a folder of its own."""
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+import wire
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+CLEAT = pathlib.Path(os.environ.get("CLEAT_BINARY", ROOT / "build" / "cleat"))
+READY = re.compile(r"listening on (\S+):(\d+)")
+
+
+def wait_until(condition, seconds=15.0, what="it to happen"):
+    """Polls until the condition holds and returns what it gave; fails after the time given."""
+    end = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds:g} s for {what}")
+        time.sleep(0.005)
+
+
+class Node:
+    """One server process. start() returns when it answers PING."""
+
+    def __init__(self, data, *options, environment=None, listen="127.0.0.1:0"):
+        self.data = pathlib.Path(data)
+        self.options = [str(o) for o in options]
+        self.environment = dict(os.environ, **(environment or {}))
+        self.listen = listen
+        self.log_path = self.data.parent / (self.data.name + ".log")
+        self.process = None
+        self.address = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def launch(self):
+        """Starts the process without waiting for it to be ready."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
+        with open(self.log_path, "ab") as log:
+            command = [str(CLEAT), "serve", "--data", str(self.data), "--listen", self.listen, *self.options]
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
+        self.address = None
+        return self
+
+    def start(self, seconds=30.0):
+        self.launch()
+
+        def ready():
+            if self.process.poll() is not None:
+                raise AssertionError(f"the server stopped with status {self.process.returncode}:\n{self.log()}")
+            found = READY.search(self.log())
+            return found
+        found = wait_until(ready, seconds, "the server to listen")
+        self.address = (found.group(1), int(found.group(2)))
+        with self.connect() as connection:
+            assert connection.do("PING") == "PONG"
+        return self
+
+    def log(self):
+        """What it has logged since the last start."""
+        with open(self.log_path, "rb") as log:
+            log.seek(self.log_start)
+            return log.read().decode(errors="replace")
+
+    @property
+    def port(self):
+        return self.address[1]
+
+    @property
+    def url(self):
+        return f"{self.address[0]}:{self.address[1]}"
+
+    def connect(self, protocol=2, **options):
+        connection = wire.Connection(self.address, **options)
+        if protocol == 3:
+            connection.do("HELLO", "3")
+        return connection
+
+    def info(self):
+        with self.connect() as connection:
+            lines = connection.do("INFO").split("\r\n")
+        return dict(line.split(":", 1) for line in lines if ":" in line)
+
+    def rss_bytes(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) * 1024
+
+    def kill(self):
+        """kill -9, if it still runs."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+        if self.process:
+            self.process.wait()
+
+    def stop(self, seconds=20):
+        """SIGTERM; returns the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=seconds)
+
+    def run(self, *arguments, **options):
+        """Runs the command line against this node."""
+        return subprocess.run([str(CLEAT), *map(str, arguments)], capture_output=True, text=True, timeout=60,
+                              stdin=subprocess.DEVNULL, env=self.client_environment(), **options)
+
+    def client_environment(self):
+        return dict(os.environ, CLEAT_SERVER=self.url)
