@@ -1,0 +1,55 @@
+#include "net/address.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace cleat::net {
+namespace {
+bool is_ipv4(const std::string& host, in_addr& out) {
+  return inet_pton(AF_INET, host.c_str(), &out) == 1;
+}
+bool is_ipv6(const std::string& host, in6_addr& out) {
+  return inet_pton(AF_INET6, host.c_str(), &out) == 1;
+}
+}  // namespace
+
+std::string Address::text() const {
+  return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port) : fmt::format("[{}]:{}", host, port);
+}
+
+base::Result<Address> parse_address(std::string_view text) {
+  const auto fail = [&](std::string_view why) {
+    return base::Status(base::Code::kInvalid, fmt::format("\"{}\" is not HOST:PORT: {}", text, why));
+  };
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return fail("the port is missing");
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port = text.substr(colon + 1);
+  Address address;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
+  if (port.empty() || error != std::errc() || end != port.data() + port.size())
+    return fail("the port must be 0 to 65535");
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  address.host = host;
+  in_addr v4;
+  in6_addr v6;
+  if (is_ipv6(address.host, v6)) {
+    if (!bracketed) return fail("write an IPv6 address in brackets, like [::1]:7420");
+  } else if (bracketed || (address.host != "localhost" && !is_ipv4(address.host, v4))) {
+    return fail("the host must be localhost or a numeric address (0.0.0.0 for all)");
+  }
+  return address;
+}
+
+bool is_loopback(const Address& address) {
+  if (address.host == "localhost") return true;
+  in_addr v4;
+  if (is_ipv4(address.host, v4)) return (ntohl(v4.s_addr) >> 24) == 127;
+  in6_addr v6;
+  return is_ipv6(address.host, v6) && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+}  // namespace cleat::net
