@@ -148,6 +148,26 @@ def unit():
     return run_ctest("build/asan", "asan", "-LE", "process")
 
 
+def process():
+    build("build", ["cleat"])
+    prepared = subprocess.run(["tools/progress.sh", "Installing the real clients", "tests/real/prepare.sh"], cwd=ROOT)
+    if prepared.returncode != 0:
+        raise StageFailed("the real clients could not be installed from PyPI and npm")
+    reports = fresh_reports("process")
+    junit = reports / "pytest.xml"
+    command = ["build/real/venv/bin/python", "-m", "pytest", "tests/real", "-q", "-p", "no:cacheprovider", "--timeout=600",
+               "--tb=short", f"--junitxml={junit}", *os.environ.get("CLEAT_PYTEST", "").split()]
+    finished = subprocess.run(["tools/progress.sh", "Running process tests", *command], cwd=ROOT,
+                              env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"))
+    if not junit.exists():
+        raise StageFailed("pytest wrote no report")
+    counted = count_cases(junit)
+    if finished.returncode != 0 and counted.failed == 0:
+        counted.failed = 1
+        counted.notes.append(f"FAILED pytest itself: exit status {finished.returncode}")
+    return counted
+
+
 STAGES = {
     "static": Stage("formats, paths, scripts", static),
     "unit": Stage("unit, scenario and simulator tests under ASan and UBSan", unit),

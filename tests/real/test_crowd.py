@@ -1,0 +1,258 @@
+"""Many, slow and rude clients: memory stays bounded and nobody else is disturbed."""
+import contextlib
+import resource
+import selectors
+import socket
+import threading
+import time
+
+import pytest
+
+import wire
+from node import wait_until
+
+MIB = 1 << 20
+
+
+class Bystander:
+    """A client that locks and unlocks all the time in the background, and remembers its slowest pair."""
+
+    def __init__(self, node):
+        self.node = node
+        self.pairs = 0
+        self.slowest = 0.0
+        self.failure = None
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        try:
+            with self.node.connect() as connection:
+                while not self.ending.wait(0.002):
+                    started = time.monotonic()
+                    fence = connection.do("LOCK", "bystander")
+                    assert connection.do("UNLOCK", "bystander", "FENCE", str(fence)) == 0
+                    self.slowest = max(self.slowest, time.monotonic() - started)
+                    self.pairs += 1
+        except BaseException as failure:
+            self.failure = failure
+
+    def __enter__(self):
+        self.thread.start()
+        wait_until(lambda: self.pairs > 0 or self.failure, what="the bystander's first pair")
+        return self
+
+    def __exit__(self, kind, *_):
+        self.ending.set()
+        self.thread.join(timeout=30)
+        if kind is None:
+            self.check()
+
+    def check(self, slowest=2.0):
+        assert self.failure is None, f"the bystander was disturbed: {self.failure!r}"
+        assert self.pairs > 3
+        assert self.slowest < slowest, f"the bystander's slowest pair took {self.slowest:.2f} s"
+
+
+def open_crowd(address, count, stack):
+    """Opens connections, from several loopback addresses so that the ports suffice, and asks PING on each."""
+    sockets = []
+    for number in range(count):
+        one = socket.socket()
+        stack.callback(one.close)
+        one.bind((f"127.0.0.{2 + number % 8}", 0))
+        one.settimeout(30)
+        one.connect(address)
+        one.sendall(b"*1\r\n$4\r\nPING\r\n")
+        sockets.append(one)
+    for one in sockets:
+        answer = one.recv(64)
+        assert answer == b"+PONG\r\n", answer
+    return sockets
+
+
+def test_twenty_thousand_connections(make_node):
+    node = make_node()
+    wanted = 20_000 - 50  # the limit, less the few that this test and its bystander use
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted + 1000:
+        pytest.skip(f"only {soft} open files are allowed here; 21,000 are needed (as root, or ulimit -n)")
+    before = node.rss_bytes()
+    with Bystander(node), contextlib.ExitStack() as stack:
+        sockets = open_crowd(node.address, wanted, stack)
+        each = (node.rss_bytes() - before) / wanted
+        # Every hundredth holds a lock; all are still served.
+        for number, one in enumerate(sockets[::100]):
+            one.sendall(wire.encode("LOCK", f"crowd/{number}"))
+        for one in sockets[::100]:
+            assert one.recv(64).startswith(b":")
+        assert int(node.info()["holds"]) >= len(sockets[::100])
+        print(f"{each:.0f} bytes of memory a connection")
+        assert each < 16_384
+    # All went without a word: their implicit sessions end, their locks are free.
+    wait_until(lambda: node.info()["holds"] == "0", seconds=60, what="the locks of closed connections to end")
+
+
+def test_one_connection_too_many_is_told_why(make_node):
+    node = make_node("--limit", "connections=20")
+    with contextlib.ExitStack() as stack:
+        open_crowd(node.address, 20, stack)
+        one = stack.enter_context(wire.Connection(node.address))
+        refusal = one.reply_or_error()
+        assert str(refusal).startswith("LIMIT "), refusal
+        assert one.closed_by_server()
+    with node.connect() as after:
+        wait_until(lambda: after.do("PING") == "PONG")
+
+
+def test_ten_thousand_waiters_on_one_name(make_node):
+    node = make_node()
+    waiters, lines = 10_000, 20
+    before = node.rss_bytes()
+    with Bystander(node), node.connect() as holder, contextlib.ExitStack() as stack:
+        held = holder.do("LOCK", "one")
+        queues = [stack.enter_context(node.connect(protocol=3, timeout=60)) for _ in range(lines)]
+        for number, queue in enumerate(queues):
+            commands = [("LOCK", "one", "OWNER", f"o{i}", "REQ", f"q{i}", "ASYNC") for i in range(waiters // lines)]
+            for start in range(0, len(commands), 500):
+                assert set(queue.pipeline(commands[start:start + 500])) == {"QUEUED"}
+        assert node.info()["waiters"] == str(waiters)
+        each = (node.rss_bytes() - before) / waiters
+        print(f"{each:.0f} bytes of memory a waiter")
+        assert each < 4096
+        refusal = holder.error("LOCK", "one", "OWNER", "late", "WAIT", "1000")
+        assert refusal.startswith("LIMIT "), refusal
+        # Hand it on a thousand times: each release wakes exactly the next in line.
+        assert holder.do("UNLOCK", "one", "FENCE", str(held)) == 0
+        last = held
+        for turn in range(1000):
+            queue = queues[0 if turn < 500 else 1]
+            push = queue.push()
+            assert push[1:4] == ["granted", "one", f"q{turn % 500}"], push
+            assert push[4]["fence"] > last
+            last = push[4]["fence"]
+            assert queue.do("UNLOCK", "one", "OWNER", f"o{turn % 500}") == 0
+        assert node.info()["waiters"] == str(waiters - 1001)
+    wait_until(lambda: node.info()["waiters"] == "0", seconds=60, what="the waiters of closed connections to go")
+
+
+def test_slow_reader_of_replies(make_node):
+    """Asks for far more than it reads. The server stops reading from it, and keeps little for it."""
+    node = make_node()
+    before = node.rss_bytes()
+    word = b"x" * 60_000
+    with Bystander(node), contextlib.ExitStack() as stack:
+        crowd = []
+        for _ in range(20):
+            slow = stack.enter_context(wire.Connection(node.address, receive_buffer=8192))
+            slow.socket.setblocking(False)
+            crowd.append(slow)
+        sent = push_until_stuck(crowd, wire.encode(b"ECHO", word), seconds=5)
+        grown = node.rss_bytes() - before
+        print(f"{sent / MIB:.0f} MiB of requests taken from 20 slow readers, memory grew by {grown / MIB:.0f} MiB")
+        assert grown < 20 * 12 * MIB
+
+
+def push_until_stuck(crowd, data, seconds):
+    """Writes to all that take more, until the time is over or nobody takes anything; returns the bytes taken."""
+    selector = selectors.DefaultSelector()
+    rest = {}
+    for one in crowd:
+        selector.register(one.socket, selectors.EVENT_WRITE)
+        rest[one.socket] = b""
+    taken = 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and selector.get_map():
+        ready = selector.select(timeout=0.5)
+        if not ready:
+            break
+        for key, _ in ready:
+            try:
+                pending = rest[key.fileobj] or data
+                done = key.fileobj.send(pending)
+                rest[key.fileobj] = pending[done:]
+                taken += done
+            except BlockingIOError:
+                continue
+            except OSError:  # the server let go of it
+                selector.unregister(key.fileobj)
+    return taken
+
+
+def test_slow_reader_of_events(make_node):
+    """Subscribes to all events and reads none: it gets a gap or is let go of; memory stays bounded."""
+    node = make_node()
+    before = node.rss_bytes()
+    with contextlib.ExitStack() as stack:
+        for _ in range(10):
+            slow = stack.enter_context(wire.Connection(node.address, receive_buffer=4096))
+            slow.do("HELLO", "3")
+            slow.do("EVENTS")
+        with Bystander(node), node.connect() as busy:
+            data = "d" * 4000
+            for _ in range(60):
+                pairs = [c for n in range(100) for c in (("LOCK", f"e/{n}", "DATA", data), ("UNLOCK", f"e/{n}"))]
+                busy.pipeline(pairs)
+        grown = node.rss_bytes() - before
+        print(f"memory grew by {grown / MIB:.0f} MiB")
+        assert grown < 200 * MIB
+
+
+RUDE = {
+    "a bulk string larger than a frame may be": b"*2\r\n$4\r\nECHO\r\n$10000000\r\n" + b"x" * 300_000,
+    "more arguments than allowed": b"*1000000\r\n$4\r\nPING\r\n",
+    "a negative count": b"*-5\r\n",
+    "a count that is no number": b"*two\r\n",
+    "a length that overflows": b"*1\r\n$99999999999999999999\r\nPING\r\n",
+    "a negative length": b"*1\r\n$-7\r\nPING\r\n",
+    "a bulk string without its end": b"*1\r\n$4\r\nPINGxx\r\n",
+    "an array in an array": b"*1\r\n*1\r\n$4\r\nPING\r\n",
+    "an endless line": b"x" * 400_000,
+    "noise": bytes(range(128, 256)) * 64 + b"\r\n*\r\n$\r\n",
+}
+
+
+@pytest.fixture(scope="module")
+def shared_node(tmp_path_factory):
+    from node import Node
+    with Node(tmp_path_factory.mktemp("rude") / "data") as node:
+        yield node
+
+
+@pytest.mark.parametrize("name", RUDE)
+def test_malformed_frame_closes_that_connection_only(shared_node, name):
+    node = shared_node
+    with node.connect() as holder, node.connect() as rude:
+        fence = holder.do("LOCK", "kept")
+        # What came whole before the bad frame is done and answered.
+        rude.send("ECHO", "before")
+        assert rude.reply() == "before"
+        with contextlib.suppress(OSError):
+            rude.send_raw(RUDE[name])
+        try:
+            refusal = str(rude.reply_or_error())
+        except (wire.Closed, ConnectionResetError):
+            refusal = None  # closed before the error could be read: the rest of the frame was still on its way
+        if refusal is not None:
+            assert refusal.startswith("ERR Protocol error"), refusal
+            assert rude.closed_by_server()
+        assert holder.do("CHECK", "kept", "FENCE", str(fence)) == 1
+        assert holder.do("UNLOCK", "kept") == 0
+
+
+def test_half_a_frame_holds_nobody_up_and_does_nothing(shared_node):
+    node = shared_node
+    whole = wire.encode("LOCK", "half", "WAIT", "0", "DATA", "d" * 3000)
+    with node.connect() as other:
+        for cut in (1, 3, 9, 20, len(whole) - 2, len(whole) - 1):
+            with node.connect() as half:
+                half.send_raw(whole[:cut])
+                assert other.do("PING") == "PONG"
+        assert wire.as_map(other.do("SHOW", "half"))["holders"] == []
+
+
+def test_a_frame_in_many_small_pieces_is_one_frame(shared_node):
+    with shared_node.connect() as one:
+        for byte in wire.encode("LOCK", "pieces", "WAIT", "0"):
+            one.send_raw(bytes([byte]))
+        assert one.reply() > 0

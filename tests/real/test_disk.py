@@ -1,0 +1,157 @@
+"""A real disk that is full, that fails a sync, that loses its power. (Needs root; says so where it must skip.)"""
+import threading
+
+import pytest
+
+import disk
+from ledger import Fences, Worker
+from node import Node, wait_until
+from test_kill import load_until_killed
+from wire import Closed, ErrorReply
+
+WHY_NOT = disk.why_not()
+pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+
+
+@pytest.fixture
+def on_disk(tmp_path):
+    """Starts nodes whose data lies on the disk given; kills them before the disk goes."""
+    nodes = []
+
+    def start(mounted, *options):
+        node = Node(mounted.path / "data", *options)
+        node.log_path = tmp_path / f"node{len(nodes)}.log"
+        nodes.append(node)
+        return node.start()
+
+    yield start
+    for node in nodes:
+        node.kill()
+        print(f"--- log\n{node.log()[-6000:]}")
+
+
+
+def test_full_disk_refuses_new_locks_and_recovers(tmp_path, on_disk):
+    with disk.Disk(tmp_path, megabytes=700) as mounted:
+        node = on_disk(mounted)
+        with node.connect() as holder, node.connect() as other:
+            held = holder.do("LOCK", "held")
+            short = holder.do("LOCK", "short", "TTL", "2000")
+            mounted.fill(leave_bytes=200 << 20)
+            refusal = wait_until(lambda: refused_as_full(other), what="DISKFULL")
+            assert refusal.startswith("DISKFULL "), refusal
+            # What makes room or only lets go goes on.
+            assert holder.do("UNLOCK", "held", "FENCE", held) == 0
+            wait_until(lambda: other.do("CHECK", "short", "FENCE", short) == 0, what="the hold's TTL to end on a full disk")
+            assert refused_as_full(other)
+            mounted.make_room()
+            wait_until(lambda: not refused_as_full(other), what="new locks after room was made")
+            assert node.process.poll() is None, "it must recover without a restart"
+        node.kill()
+
+
+def refused_as_full(connection):
+    """The refusal's text, or None if the lock was granted (and is then given back)."""
+    try:
+        connection.do("LOCK", "probe", "WAIT", "0")
+    except ErrorReply as refused:
+        assert refused.code == "DISKFULL", refused
+        return str(refused)
+    assert connection.do("UNLOCK", "probe") == 0
+    return None
+
+
+def test_log_that_meets_a_full_disk_waits_for_room(tmp_path, on_disk):
+    """With not a byte left nothing is answered, nothing is lost, and room brings it back without a restart."""
+    with disk.Disk(tmp_path, megabytes=500) as mounted:
+        node = on_disk(mounted, *without_free_space_watch())
+        fences = Fences()
+        workers = [Worker(number, "full", fences) for number in range(3)]
+        stop = threading.Event()
+        mounted.fill()
+        threads = [threading.Thread(target=worker.run, args=(node, stop.is_set)) for worker in workers]
+        for thread in threads:
+            thread.start()
+        stuck = wait_until(lambda: nothing_is_answered(node, workers), seconds=60, what="the log to meet the full disk")
+        assert stuck
+        before = sum(worker.answered for worker in workers)
+        mounted.make_room()
+        wait_until(lambda: sum(worker.answered for worker in workers) > before + 100, what="answers after room was made")
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=30)
+        assert node.process.poll() is None
+        node.kill()
+        node.start()
+        for worker in workers:
+            worker.check(node)
+        node.kill()
+
+
+def without_free_space_watch():
+    return ("--min-free-bytes", "0")
+
+
+def nothing_is_answered(node, workers):
+    assert node.process.poll() is None, node.log()
+    before = sum(worker.answered for worker in workers)
+    try:
+        wait_until(lambda: sum(worker.answered for worker in workers) > before, seconds=1.5)
+    except AssertionError:
+        return True
+    return False
+
+
+def test_failed_sync_stops_the_process(tmp_path, on_disk):
+    """The trap: after a failed fsync the next one succeeds though the pages are gone. So the process must not go on."""
+    with disk.SmallBacking(tmp_path, megabytes=400) as backing, disk.Disk(tmp_path, 900, backing.path) as mounted:
+        node = on_disk(mounted)
+        fences = Fences()
+        workers = [Worker(number, "eio", fences) for number in range(3)]
+        for worker in workers:
+            worker.run(node, lambda: worker.answered > 300)
+        backing.exhaust()
+        write_until_it_stops(node)
+        status = node.process.wait(timeout=20)
+        assert status != 0
+        assert "sync" in node.log().lower() or "input/output error" in node.log().lower(), node.log()
+        mounted.unmount()
+        backing.make_room()
+        mounted.mount()
+        node.start()
+        for worker in workers:
+            worker.check(node)
+        node.kill()
+
+
+def write_until_it_stops(node):
+    """Sends big changes: blocks already written can be written again, so it takes some before the disk needs a new one."""
+    try:
+        with node.connect() as connection:
+            fence = connection.do("LOCK", "big")
+            for number in range(4000):
+                data = (str(number) + "x" * 4096)[:4096]
+                connection.pipeline([("PUT", "big", "DATA", data, "FENCE", str(fence))] * 16)
+    except (Closed, OSError):
+        return
+    raise AssertionError("256 MiB were written and synced to a disk that has no room for them")
+
+
+@pytest.mark.parametrize("round_number", range(5))
+def test_power_cut(tmp_path, on_disk, round_number):
+    with disk.Disk(tmp_path, megabytes=500) as mounted:
+        node = on_disk(mounted)
+        fences = Fences()
+        workers = [Worker(number, f"cut {round_number}", fences) for number in range(4)]
+        for cut_after in (0.05, 0.4, 0.8):
+            cutting = threading.Timer(cut_after, mounted.cut_power)
+            cutting.start()
+            load_until_killed(node, workers, cut_after + 0.2)
+            cutting.join()
+            mounted.unmount()
+            mounted.mount()
+            node.start()
+            for worker in workers:
+                worker.check(node)
+        assert sum(worker.answered for worker in workers) > 100
+        node.kill()
