@@ -1,0 +1,85 @@
+// Plain non-blocking sockets and the alarm that wakes a poll at a time of the boot clock.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/status.hpp"
+#include "client/boot_clock.hpp"
+#include "client/endpoint.hpp"
+
+namespace cleat::client {
+
+// Owns a file descriptor.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    if (this != &other) reset(std::exchange(other.fd_, -1));
+    return *this;
+  }
+  ~Fd() { reset(); }
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  void reset(int fd = -1);
+
+ private:
+  int fd_ = -1;
+};
+
+// A timer in a poll set. It runs on CLOCK_BOOTTIME, so it wakes right after a suspend; since that clock may be slewed
+// by NTP, it may fire early or late by some percent: late is cured by setting it short of the time while that is far
+// off, early by the caller, who looks at the clock and sets it again.
+class Alarm {
+ public:
+  Alarm();
+  int fd() const { return fd_.get(); }
+  void set(std::optional<TimePoint> when, TimePoint now);  // none: off
+  void drain();                                            // after its fd was readable
+
+ private:
+  Fd fd_;
+};
+
+// One TCP connection, or the attempt at one. Every call returns at once, but for the look-up of a host's name.
+class Socket {
+ public:
+  enum class Phase { kClosed, kConnecting, kOpen };
+
+  // Tries the addresses of the endpoint one after the other.
+  base::Status start(const Endpoint& endpoint);
+  // When its fd is writable or has an error: the connection is there, or the next address is tried, or all failed.
+  base::Status finish_connect();
+  void close();
+
+  Phase phase() const { return phase_; }
+  int fd() const { return fd_.get(); }
+  // Events to poll for.
+  short wanted(bool has_output) const;
+
+  // Appends what can be read. kIo: the peer closed or the connection broke.
+  base::Status read(std::string& out);
+  // Sends from the front of `out` and removes what was taken.
+  base::Status write(std::string& out);
+
+ private:
+  struct Address {
+    std::string bytes;  // a sockaddr
+    int family = 0;
+  };
+  base::Status try_next();
+
+  Fd fd_;
+  Phase phase_ = Phase::kClosed;
+  std::vector<Address> addresses_;
+  size_t next_ = 0;
+  std::string last_error_;
+};
+
+}  // namespace cleat::client
