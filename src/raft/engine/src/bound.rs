@@ -1,0 +1,113 @@
+//! The lower bound: the highest entry known to be on disk, in a small file of its own. raft-engine cuts its last file at
+//! the first bad record and cannot tell a torn tail from rot; a log that opens below the bound has lost entries that
+//! were acknowledged.
+//!
+//! Two slots of 512 bytes, written in turn, so that a torn write leaves the other: magic "CLBOUND1", group u64, number
+//! of the write u64, index u64, CRC-32 of these u32; little-endian. The valid slot with the higher number counts.
+
+use std::io;
+use std::path::Path;
+
+use raft_engine::env::{FileSystem, Handle, Permission};
+
+use crate::fs::{is_no_space, Fs, FsFile};
+use crate::hooks;
+
+const MAGIC: &[u8; 8] = b"CLBOUND1";
+const SLOT: usize = 512;
+const LEN: usize = 36;
+
+pub struct Bound {
+    file: FsFile,
+    group: u64,
+    number: u64,
+    pub index: u64,
+}
+
+pub enum Found {
+    /// No such file before; it was made, saying 0.
+    New,
+    Old,
+    Damaged(String),
+}
+
+impl Bound {
+    /// Opens or makes the file. The directory must exist.
+    pub fn open(fs: &Fs, dir: &Path, group: u64) -> io::Result<(Bound, Found)> {
+        let path = dir.join("bound");
+        if !fs.exists(&path) {
+            let file = fs.create(&path)?;
+            let mut b = Bound { file, group, number: 0, index: 0 };
+            b.file.write_all_at(0, &[0; 2 * SLOT])?;
+            b.put(0)?;
+            b.file.sync()?;
+            fs.sync_dir(dir);
+            return Ok((b, Found::New));
+        }
+        let file = fs.open(&path, Permission::ReadWrite)?;
+        let mut buf = [0; 2 * SLOT];
+        let n = file.read_at(0, &mut buf)?;
+        let mut b = Bound { file, group, number: 0, index: 0 };
+        let (mut valid, mut foreign) = (false, None);
+        for slot in buf[..n].chunks(SLOT) {
+            if let Some((g, number, index)) = decode(slot) {
+                if g != group {
+                    foreign = Some(g);
+                } else if !valid || number > b.number {
+                    (valid, b.number, b.index) = (true, number, index);
+                }
+            }
+        }
+        let path = path.display();
+        let found = match (valid, foreign) {
+            (true, _) => Found::Old,
+            (_, Some(g)) => Found::Damaged(format!("{path} belongs to group {g}, not to group {group}")),
+            _ => Found::Damaged(format!("{path} is unreadable (no slot with a valid checksum)")),
+        };
+        Ok((b, found))
+    }
+
+    /// After a synced batch; not synced itself. A failure costs only protection, so it is a warning.
+    pub fn raise(&mut self, index: u64) {
+        if index > self.index {
+            if let Err(e) = self.put(index) {
+                hooks::emit(hooks::WARN, &format!("cannot note the highest durable entry: {e}"));
+            }
+        }
+    }
+
+    /// Before a batch that lowers the last index; synced. Err: the disk is full, nothing changed.
+    pub fn lower(&mut self, index: u64) -> io::Result<()> {
+        match self.put(index) {
+            Err(e) if is_no_space(&e) => Err(e),
+            other => {
+                other?;
+                self.file.sync()
+            }
+        }
+    }
+
+    fn put(&mut self, index: u64) -> io::Result<()> {
+        let number = self.number + 1;
+        self.file.write_all_at((number % 2) as usize * SLOT, &encode(self.group, number, index))?;
+        (self.number, self.index) = (number, index);
+        Ok(())
+    }
+}
+
+fn encode(group: u64, number: u64, index: u64) -> [u8; LEN] {
+    let mut b = [0; LEN];
+    b[..8].copy_from_slice(MAGIC);
+    b[8..16].copy_from_slice(&group.to_le_bytes());
+    b[16..24].copy_from_slice(&number.to_le_bytes());
+    b[24..32].copy_from_slice(&index.to_le_bytes());
+    let crc = crc32fast::hash(&b[..32]);
+    b[32..].copy_from_slice(&crc.to_le_bytes());
+    b
+}
+
+fn decode(slot: &[u8]) -> Option<(u64, u64, u64)> {
+    let u = |at: usize| u64::from_le_bytes(slot[at..at + 8].try_into().unwrap());
+    let ok = slot.len() >= LEN && slot[..8] == *MAGIC && slot[32..LEN] == crc32fast::hash(&slot[..32]).to_le_bytes();
+    ok.then(|| (u(8), u(16), u(24)))
+}

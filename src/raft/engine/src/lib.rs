@@ -1,0 +1,551 @@
+//! The C ABI of the engine. cleat_engine.h is its documentation; the two must say the same.
+#![allow(clippy::missing_safety_doc)]
+
+mod bound;
+mod filter;
+mod fs;
+mod group;
+mod hooks;
+mod log;
+mod record;
+mod store;
+mod vdisk;
+
+use std::ffi::{c_char, CStr, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use ::bytes::Bytes as RcBytes;
+use protobuf::Message as _;
+use raft::eraftpb::{Entry, EntryType, Message, MessageType};
+
+use group::{Group, Limits, Taken};
+use log::{Failure, Log, Settings, Why};
+use vdisk::Disk;
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Bytes {
+    data: *const u8,
+    len: usize,
+}
+
+const NONE: Bytes = Bytes { data: std::ptr::null(), len: 0 };
+
+impl Bytes {
+    fn of(b: &[u8]) -> Bytes {
+        Bytes { data: b.as_ptr(), len: b.len() }
+    }
+    /// SAFETY: the caller's pointer and length must describe readable memory for 'a.
+    unsafe fn get<'a>(self) -> &'a [u8] {
+        if self.len == 0 {
+            &[]
+        } else {
+            std::slice::from_raw_parts(self.data, self.len)
+        }
+    }
+}
+
+#[repr(C)]
+pub struct CError {
+    text: [c_char; 1024],
+}
+
+#[repr(C)]
+pub struct COptions {
+    dir: *const c_char,
+    group: u64,
+    id: u64,
+    seed: u64,
+    voters: *const u64,
+    voter_count: usize,
+    has_snapshot: bool,
+    snapshot_index: u64,
+    snapshot_term: u64,
+    snapshot_conf: Bytes,
+    file_bytes: u64,
+    purge_bytes: u64,
+    prefill: bool,
+    keep_bytes: u64,
+    max_message_bytes: u64,
+    max_uncommitted_bytes: u64,
+    max_apply_bytes: u64,
+    election_ticks: u32,
+    disk: *const CDisk,
+}
+
+#[repr(C)]
+#[derive(Default)]
+pub struct CStatus {
+    id: u64,
+    boot: u64,
+    term: u64,
+    leader: u64,
+    commit: u64,
+    applied: u64,
+    first: u64,
+    last: u64,
+    durable: u64,
+    snap_index: u64,
+    snap_term: u64,
+    log_bytes: u64,
+    disk_bytes: u64,
+    voters: u64,
+    role: u32,
+    snap_wanted: bool,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct CEntry {
+    index: u64,
+    term: u64,
+    data: Bytes,
+    kind: u8,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct CMessage {
+    to: u64,
+    wire: Bytes,
+    kind: u8,
+    flags: u8,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct CRead {
+    index: u64,
+    context: [u8; 16],
+}
+
+#[repr(C)]
+pub struct CReady {
+    number: u64,
+    term: u64,
+    vote: u64,
+    commit: u64,
+    entries: *const CEntry,
+    entry_count: usize,
+    committed: *const CEntry,
+    committed_count: usize,
+    messages: *const CMessage,
+    message_count: usize,
+    late_messages: *const CMessage,
+    late_message_count: usize,
+    reads: *const CRead,
+    read_count: usize,
+    snapshot_index: u64,
+    snapshot_term: u64,
+    snapshot_conf: Bytes,
+    snapshot_data: Bytes,
+    has_hard_state: bool,
+    must_sync: bool,
+}
+
+pub struct CGroup {
+    group: Group,
+    conf: Vec<u8>,
+}
+
+pub struct CTaken {
+    taken: Taken,
+    entries: Vec<CEntry>,
+    committed: Vec<CEntry>,
+    messages: Vec<CMessage>,
+    late_messages: Vec<CMessage>,
+    reads: Vec<CRead>,
+    wire: Vec<u8>,
+    conf: Vec<u8>,
+}
+
+pub struct CDisk(Arc<Disk>);
+pub struct CPurger(Arc<Log>);
+
+fn code(why: Why) -> i32 {
+    match why {
+        Why::NoSpace => 1,
+        Why::Stopped => 2,
+        Why::Locked => 3,
+        Why::Damaged => 4,
+        Why::Io => 5,
+        Why::Invalid => 6,
+    }
+}
+
+unsafe fn report(f: Failure, out: *mut CError) -> i32 {
+    if let Some(out) = out.as_mut() {
+        let n = f.text.len().min(out.text.len() - 1);
+        for (to, from) in out.text.iter_mut().zip(&f.text.as_bytes()[..n]) {
+            *to = *from as c_char;
+        }
+        out.text[n] = 0;
+    }
+    code(f.why)
+}
+
+unsafe fn path_of<'a>(p: *const c_char) -> &'a Path {
+    Path::new(OsStr::from_bytes(CStr::from_ptr(p).to_bytes()))
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_set_hooks(log: Option<hooks::LogFn>, fatal: Option<hooks::FatalFn>) {
+    hooks::set(log, fatal);
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_open(o: *const COptions, out: *mut *mut CGroup, err: *mut CError) -> i32 {
+    let o = &*o;
+    let voters = if o.voter_count == 0 { &[][..] } else { std::slice::from_raw_parts(o.voters, o.voter_count) };
+    let settings = Settings {
+        dir: path_of(o.dir),
+        group: o.group,
+        bootstrap: voters.to_vec(),
+        snapshot: o.has_snapshot.then(|| (o.snapshot_index, o.snapshot_term, o.snapshot_conf.get().to_vec())),
+        file_bytes: o.file_bytes,
+        purge_bytes: o.purge_bytes,
+        prefill: o.prefill,
+        disk: o.disk.as_ref().map(|d| d.0.clone()),
+    };
+    let limits = Limits {
+        id: o.id,
+        seed: o.seed,
+        keep_bytes: o.keep_bytes as usize,
+        max_message_bytes: o.max_message_bytes,
+        max_uncommitted_bytes: o.max_uncommitted_bytes,
+        max_apply_bytes: o.max_apply_bytes,
+        election_ticks: o.election_ticks as usize,
+    };
+    match Group::open(&settings, &limits) {
+        Ok(group) => {
+            *out = Box::into_raw(Box::new(CGroup { group, conf: Vec::new() }));
+            0
+        }
+        Err(f) => report(f, err),
+    }
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_close(g: *mut CGroup) {
+    if !g.is_null() {
+        drop(Box::from_raw(g));
+    }
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_tick(g: *mut CGroup) {
+    (*g).group.tick();
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_campaign(g: *mut CGroup) {
+    (*g).group.campaign();
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_propose(g: *mut CGroup, payloads: *const Bytes, count: usize) -> bool {
+    if count == 0 || !(*g).group.is_leader() {
+        return false;
+    }
+    let payloads = std::slice::from_raw_parts(payloads, count);
+    (*g).group.propose(payloads.iter().map(|p| RcBytes::copy_from_slice(p.get())).collect())
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_read_index(g: *mut CGroup, context: *mut u8) -> bool {
+    match (*g).group.read_index() {
+        Some(c) => {
+            std::ptr::copy_nonoverlapping(c.as_ptr(), context, c.len());
+            true
+        }
+        None => false,
+    }
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_step(g: *mut CGroup, peer: u64, message: Bytes) -> i32 {
+    (*g).group.step(peer, message.get()).map_or_else(|r| r as i32, |()| 0)
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_has_ready(g: *const CGroup) -> bool {
+    (*g).group.has_ready()
+}
+
+fn view_entries(from: &[Entry], to: &mut Vec<CEntry>) {
+    to.extend(from.iter().map(|e| CEntry {
+        index: e.index,
+        term: e.term,
+        data: Bytes::of(&e.data),
+        kind: match e.get_entry_type() {
+            EntryType::EntryNormal => 0,
+            EntryType::EntryConfChange => 1,
+            EntryType::EntryConfChangeV2 => 2,
+        },
+    }));
+}
+
+/// Encodes into `wire`; the views get their addresses afterwards, when it grows no more.
+fn encode(from: &[Message], wire: &mut Vec<u8>, spans: &mut Vec<(usize, usize)>) {
+    for m in from {
+        let begin = wire.len();
+        if let Err(e) = m.write_to_vec(wire) {
+            hooks::fatal(&format!("internal error: a message cannot be encoded: {e}"));
+        }
+        spans.push((begin, wire.len()));
+    }
+}
+
+fn view_messages(from: &[Message], wire: &[u8], spans: &[(usize, usize)], to: &mut Vec<CMessage>) {
+    to.extend(from.iter().zip(spans).map(|(m, &(begin, end))| CMessage {
+        to: m.to,
+        wire: Bytes::of(&wire[begin..end]),
+        kind: m.get_msg_type() as u8,
+        flags: (m.get_msg_type() == MessageType::MsgSnapshot) as u8,
+    }));
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_take_ready(g: *mut CGroup, view: *mut CReady) -> *mut CTaken {
+    let taken = (*g).group.take();
+    let mut t = Box::new(CTaken {
+        entries: Vec::with_capacity(taken.entries.len()),
+        committed: Vec::with_capacity(taken.committed.len()),
+        messages: Vec::with_capacity(taken.messages.len()),
+        late_messages: Vec::with_capacity(taken.late_messages.len()),
+        reads: Vec::with_capacity(taken.reads.len()),
+        wire: Vec::new(),
+        conf: Vec::new(),
+        taken,
+    });
+    let c = &mut *t;
+    view_entries(&c.taken.entries, &mut c.entries);
+    view_entries(&c.taken.committed, &mut c.committed);
+    if !c.taken.messages.is_empty() || !c.taken.late_messages.is_empty() {
+        let mut spans = Vec::new();
+        encode(&c.taken.messages, &mut c.wire, &mut spans);
+        encode(&c.taken.late_messages, &mut c.wire, &mut spans);
+        let n = c.taken.messages.len();
+        view_messages(&c.taken.messages, &c.wire, &spans[..n], &mut c.messages);
+        view_messages(&c.taken.late_messages, &c.wire, &spans[n..], &mut c.late_messages);
+    }
+    for r in &c.taken.reads {
+        if let Ok(context) = r.request_ctx.as_slice().try_into() {
+            c.reads.push(CRead { index: r.index, context });
+        }
+    }
+    fill_view(c, &mut *view);
+    Box::into_raw(t)
+}
+
+fn fill_view(c: &mut CTaken, view: &mut CReady) {
+    let snapshot = &c.taken.snapshot;
+    let meta = snapshot.get_metadata();
+    if !snapshot.is_empty() {
+        c.conf = meta.get_conf_state().write_to_bytes().unwrap_or_default();
+    }
+    *view = CReady {
+        number: c.taken.number,
+        term: c.taken.hard.term,
+        vote: c.taken.hard.vote,
+        commit: c.taken.hard.commit,
+        entries: c.entries.as_ptr(),
+        entry_count: c.entries.len(),
+        committed: c.committed.as_ptr(),
+        committed_count: c.committed.len(),
+        messages: c.messages.as_ptr(),
+        message_count: c.messages.len(),
+        late_messages: c.late_messages.as_ptr(),
+        late_message_count: c.late_messages.len(),
+        reads: c.reads.as_ptr(),
+        read_count: c.reads.len(),
+        snapshot_index: meta.index,
+        snapshot_term: meta.term,
+        snapshot_conf: if snapshot.is_empty() { NONE } else { Bytes::of(&c.conf) },
+        snapshot_data: if snapshot.is_empty() { NONE } else { Bytes::of(&snapshot.data) },
+        has_hard_state: c.taken.has_hard,
+        must_sync: c.taken.needs_write(),
+    };
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_persist(r: *mut CTaken, err: *mut CError) -> i32 {
+    match (*r).taken.persist() {
+        Ok(()) => 0,
+        Err(f) => report(f, err),
+    }
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_persisted(g: *mut CGroup, r: *const CTaken) {
+    (*g).group.persisted(&(*r).taken);
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_free_ready(r: *mut CTaken) {
+    if !r.is_null() {
+        drop(Box::from_raw(r));
+    }
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_applied(g: *mut CGroup, index: u64) {
+    (*g).group.applied(index);
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_compact(g: *mut CGroup, snap: u64, conf: Bytes, first_kept: u64, err: *mut CError) -> i32 {
+    match (*g).group.compact(snap, conf.get(), first_kept) {
+        Ok(()) => 0,
+        Err(f) => report(f, err),
+    }
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_purger(g: *const CGroup) -> *mut CPurger {
+    Box::into_raw(Box::new(CPurger((*g).group.purge_handle())))
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_purge(p: *mut CPurger) -> bool {
+    Box::from_raw(p).0.purge()
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_conf(g: *mut CGroup) -> Bytes {
+    let g = &mut *g;
+    g.conf = g.group.conf_bytes();
+    Bytes::of(&g.conf)
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_propose_conf_change(g: *mut CGroup, change: Bytes) -> bool {
+    (*g).group.propose_conf_change(change.get())
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_apply_conf_change(g: *mut CGroup, change: Bytes) -> Bytes {
+    let g = &mut *g;
+    g.conf = g.group.apply_conf_change(change.get());
+    Bytes::of(&g.conf)
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_transfer(g: *mut CGroup, to: u64) {
+    (*g).group.transfer(to);
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_report_unreachable(g: *mut CGroup, peer: u64) {
+    (*g).group.report_unreachable(peer);
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_report_snapshot(g: *mut CGroup, peer: u64, ok: bool) {
+    (*g).group.report_snapshot(peer, ok);
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_status(g: *const CGroup, out: *mut CStatus) {
+    let v = (*g).group.view();
+    *out = CStatus {
+        id: v.id,
+        boot: v.boot,
+        term: v.term,
+        leader: v.leader,
+        commit: v.commit,
+        applied: v.applied,
+        first: v.first,
+        last: v.last,
+        durable: v.durable,
+        snap_index: v.snap_index,
+        snap_term: v.snap_term,
+        log_bytes: v.log_bytes,
+        disk_bytes: v.disk_bytes,
+        voters: v.voters,
+        role: v.role,
+        snap_wanted: v.snap_wanted,
+    };
+}
+
+#[no_mangle]
+pub extern "C" fn ce_disk_new() -> *mut CDisk {
+    Box::into_raw(Box::new(CDisk(Disk::new())))
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_disk_free(d: *mut CDisk) {
+    if !d.is_null() {
+        drop(Box::from_raw(d));
+    }
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_disk_crash(d: *const CDisk, seed: u64) {
+    (*d).0.crash(seed);
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_disk_set_capacity(d: *const CDisk, bytes: u64) {
+    (*d).0.set_capacity((bytes != u64::MAX).then_some(bytes));
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_disk_set_sync_cost(d: *const CDisk, us: u64, us_per_kib: u64) {
+    (*d).0.set_sync_cost(us, us_per_kib);
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_disk_fail_syncs(d: *const CDisk, fail: bool) {
+    (*d).0.set_fail_syncs(fail);
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_disk_stopped(d: *const CDisk) -> bool {
+    (*d).0.stopped()
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_disk_take_sync_us(d: *const CDisk) -> u64 {
+    (*d).0.take_spent_us()
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_disk_syncs(d: *const CDisk) -> u64 {
+    (*d).0.syncs()
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_disk_used(d: *const CDisk) -> u64 {
+    (*d).0.used()
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_disk_file_name(d: *const CDisk, n: usize, out: *mut c_char, cap: usize) -> usize {
+    let names = (*d).0.names();
+    let Some(name) = names.get(n) else { return 0 };
+    let bytes = name.as_os_str().as_bytes();
+    if bytes.len() <= cap {
+        std::ptr::copy_nonoverlapping(bytes.as_ptr() as *const c_char, out, bytes.len());
+    }
+    bytes.len()
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_disk_read(d: *const CDisk, path: *const c_char, out: *mut u8, cap: usize) -> i64 {
+    let Some(data) = (*d).0.read(path_of(path)) else { return -1 };
+    std::ptr::copy_nonoverlapping(data.as_ptr(), out, data.len().min(cap));
+    data.len() as i64
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_disk_flip(d: *const CDisk, path: *const c_char, offset: u64, mask: u8) -> bool {
+    (*d).0.flip(path_of(path), offset as usize, mask)
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_disk_cut(d: *const CDisk, path: *const c_char, len: u64) -> bool {
+    (*d).0.cut(path_of(path), len as usize)
+}

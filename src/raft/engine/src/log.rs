@@ -1,0 +1,485 @@
+//! The durable half of a group: entries, state record and lower bound. Every write goes through here, in order, under
+//! one lock, so a Ready may be persisted on another thread than the one that drives Raft.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::io::AsRawFd;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use protobuf::Message as _;
+use raft::eraftpb::{ConfState, Entry, HardState, Snapshot};
+use raft_engine::{Command, Config, Engine, LogBatch, MessageExt, ReadableSize, RecoveryMode};
+
+use crate::bound::{Bound, Found};
+use crate::fs::{is_no_space, Fs};
+use crate::hooks;
+use crate::record::{self, State};
+use crate::vdisk::Disk;
+
+#[derive(Clone)]
+pub struct EntryExt;
+impl MessageExt for EntryExt {
+    type Entry = Entry;
+    fn index(e: &Entry) -> u64 {
+        e.index
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Why {
+    NoSpace,
+    /// A sync failed on the virtual disk: the node is dead and must not report this write.
+    Stopped,
+    Locked,
+    Damaged,
+    Io,
+    Invalid,
+}
+
+pub struct Failure {
+    pub why: Why,
+    pub text: String,
+}
+
+pub fn fail<T>(why: Why, text: String) -> Result<T, Failure> {
+    Err(Failure { why, text })
+}
+
+pub struct Settings<'a> {
+    pub dir: &'a Path,
+    pub group: u64,
+    /// Not empty: an empty directory becomes a group of these voters.
+    pub bootstrap: Vec<u64>,
+    /// The snapshot that the caller restored, when there is one: index, term, ConfState.
+    pub snapshot: Option<(u64, u64, Vec<u8>)>,
+    pub file_bytes: u64,
+    pub purge_bytes: u64,
+    pub prefill: bool,
+    pub disk: Option<Arc<Disk>>,
+}
+
+pub struct Log {
+    engine: Engine<Fs>,
+    fs: Arc<Fs>,
+    group: u64,
+    file_bytes: u64,
+    purge_bytes: u64,
+    inner: Mutex<Inner>,
+    _lock: File,
+}
+
+struct Inner {
+    batch: LogBatch,
+    state: State,
+    bound: Bound,
+    last: u64,
+    /// Log files since the start, with the first entry written to each; entries that recovery found stand in no file
+    /// known to us and count as lying in the oldest.
+    files: VecDeque<(u64, u64)>,
+    recovered_last: u64,
+}
+
+const HELP: &str = "Nothing was changed. Restore the directory from a backup or, if this is one member of a cluster, remove it and add it again with an empty directory";
+
+/// Hears each entry of a log that is opened, in order.
+pub type Visit<'a> = &'a mut dyn FnMut(&State, Entry);
+
+/// Opens the log, refuses it if acknowledged entries are missing, writes the new boot count. `visit` sees each entry.
+pub fn open(s: &Settings, visit: Visit) -> Result<(Log, State), Failure> {
+    make_dirs(s.dir)?;
+    let lock = lock_dir(s.dir)?;
+    let fs = Arc::new(match &s.disk {
+        Some(d) => Fs::virtual_disk(d.clone()),
+        None => Fs::real(if s.prefill { s.file_bytes as usize } else { 0 }),
+    });
+    let r = open_locked(s, fs.clone(), lock, visit);
+    if matches!(&r, Err(f) if f.why == Why::Damaged) {
+        fs.undo_cuts();
+    }
+    r
+}
+
+fn make_dirs(dir: &Path) -> Result<(), Failure> {
+    let log = dir.join("log");
+    let made = (|| {
+        if !log.exists() {
+            std::fs::create_dir_all(&log)?;
+            for d in [Some(dir), dir.parent()].into_iter().flatten().filter(|d| !d.as_os_str().is_empty()) {
+                File::open(d)?.sync_all()?;
+            }
+        }
+        Ok::<_, std::io::Error>(())
+    })();
+    made.or_else(|e| fail(Why::Io, format!("cannot make the data directory {}: {e}", log.display())))
+}
+
+fn lock_dir(dir: &Path) -> Result<File, Failure> {
+    let path = dir.join("LOCK");
+    let open = File::options().create(true).truncate(false).read(true).write(true).open(&path);
+    let mut file = match open {
+        Ok(f) => f,
+        Err(e) => return fail(Why::Io, format!("cannot open {}: {e}", path.display())),
+    };
+    // SAFETY: a plain system call on an open descriptor.
+    if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
+        let holder = std::fs::read_to_string(&path).unwrap_or_default();
+        let who = if holder.trim().is_empty() { String::new() } else { format!(" (pid {})", holder.trim()) };
+        return fail(
+            Why::Locked,
+            format!("the data directory {} is in use by another process{who}; stop it, or use another directory", dir.display()),
+        );
+    }
+    let _ = file.set_len(0);
+    let _ = write!(file, "{}", std::process::id());
+    Ok(file)
+}
+
+fn engine_config(s: &Settings) -> Config {
+    Config {
+        dir: s.dir.join("log").to_string_lossy().into_owned(),
+        recovery_mode: RecoveryMode::TolerateTailCorruption,
+        recovery_threads: 1,
+        recovery_read_block_size: ReadableSize::kb(64),
+        batch_compression_threshold: ReadableSize(0),
+        target_file_size: ReadableSize(s.file_bytes),
+        purge_threshold: ReadableSize(s.purge_bytes),
+        enable_log_recycle: true,
+        prefill_for_recycle: s.prefill,
+        prefill_limit: s.prefill.then_some(ReadableSize(s.purge_bytes)),
+        ..Default::default()
+    }
+}
+
+fn damaged<T>(s: &Settings, what: &str) -> Result<T, Failure> {
+    fail(Why::Damaged, format!("the log in {} is damaged: {what}. {HELP}.", s.dir.display()))
+}
+
+fn open_locked(s: &Settings, fs: Arc<Fs>, lock: File, visit: Visit) -> Result<(Log, State), Failure> {
+    let (bound, found) = match Bound::open(&fs, s.dir, s.group) {
+        Ok(b) => b,
+        Err(e) if is_no_space(&e) => return fail(Why::NoSpace, format!("no room left in {}: {e}", s.dir.display())),
+        Err(e) => return fail(Why::Io, format!("cannot open {}/bound: {e}", s.dir.display())),
+    };
+    if let Found::Damaged(text) = &found {
+        return damaged(s, text);
+    }
+    let engine = match Engine::open_with_file_system(engine_config(s), fs.clone()) {
+        Ok(e) => e,
+        Err(raft_engine::Error::Io(e)) if is_no_space(&e) => {
+            return fail(Why::NoSpace, format!("no room left in {}: {e}", s.dir.display()))
+        }
+        Err(raft_engine::Error::Io(e)) => return fail(Why::Io, format!("cannot open the log in {}: {e}", s.dir.display())),
+        Err(e) => return damaged(s, &e.to_string()),
+    };
+    let loaded = load(s, &engine, &bound, matches!(found, Found::New), visit)?;
+    if let Err(e) = fs.recovered() {
+        return fail(Why::Io, format!("cannot sync the log files in {}: {e}", s.dir.display()));
+    }
+    let inner = Inner {
+        batch: LogBatch::default(),
+        state: State::default(),
+        bound,
+        last: loaded.last,
+        files: VecDeque::new(),
+        recovered_last: loaded.last,
+    };
+    let log = Log {
+        engine,
+        fs,
+        group: s.group,
+        file_bytes: s.file_bytes,
+        purge_bytes: s.purge_bytes,
+        inner: Mutex::new(inner),
+        _lock: lock,
+    };
+    let mut state = loaded.state;
+    state.boot += 1;
+    {
+        let mut inner = log.lock();
+        if loaded.start_over {
+            log.replace(&mut inner, state.clone(), &[])?;
+        } else {
+            log.write(&mut inner, state.clone(), None, &[])?;
+        }
+    }
+    Ok((log, state))
+}
+
+struct Loaded {
+    state: State,
+    last: u64,
+    /// The log ends before the snapshot (or contradicts it): begin again at the snapshot.
+    start_over: bool,
+}
+
+fn load(s: &Settings, engine: &Engine<Fs>, bound: &Bound, new_bound: bool, visit: Visit) -> Result<Loaded, Failure> {
+    let span = engine.first_index(s.group).zip(engine.last_index(s.group));
+    let Some(raw) = engine.get(s.group, record::KEY) else {
+        if span.is_some() {
+            return damaged(s, "it has entries but no state record");
+        }
+        if bound.index > 0 {
+            return damaged(s, &format!("it is empty, but entry {} was on disk", bound.index));
+        }
+        return Ok(Loaded { state: fresh(s), last: fresh(s).cut_index, start_over: false });
+    };
+    let mut state = match State::decode(&raw) {
+        Ok(state) => state,
+        Err(text) => return fail(Why::Invalid, text),
+    };
+    let last = span.map_or(state.cut_index, |(_, l)| l);
+    if span.is_some_and(|(first, _)| first != state.cut_index + 1) {
+        return damaged(s, &format!("it begins at entry {}, not at {}", span.unwrap().0, state.cut_index + 1));
+    }
+    if last.max(state.snap_index) < bound.index {
+        let text = format!(
+            "it ends at entry {last}, but entry {} was on disk. To go on with what is left, delete {}/bound: answered changes after entry {last} are then lost",
+            bound.index,
+            s.dir.display()
+        );
+        return damaged(s, &text);
+    }
+    if new_bound {
+        hooks::emit(hooks::WARN, &format!("{}/bound was missing: cannot tell whether the log lost its end", s.dir.display()));
+    }
+    if state.commit > last {
+        return damaged(s, &format!("it ends at entry {last}, but entry {} was committed", state.commit));
+    }
+    let mut snap_matches = true;
+    verify(s, engine, &state, last, &mut |state, e| {
+        if let Some((index, term, _)) = &s.snapshot {
+            snap_matches &= e.index != *index || e.term == *term;
+        }
+        visit(state, e);
+    })?;
+    let start_over = take_snapshot(s, &mut state, last, snap_matches)?;
+    Ok(Loaded { last: if start_over { state.snap_index } else { last }, state, start_over })
+}
+
+fn fresh(s: &Settings) -> State {
+    if s.bootstrap.is_empty() {
+        return State::default();
+    }
+    let mut conf = ConfState::default();
+    conf.set_voters(s.bootstrap.clone());
+    State {
+        term: record::BOOTSTRAP_TERM,
+        commit: record::BOOTSTRAP_INDEX,
+        cut_index: record::BOOTSTRAP_INDEX,
+        cut_term: record::BOOTSTRAP_TERM,
+        snap_index: record::BOOTSTRAP_INDEX,
+        snap_term: record::BOOTSTRAP_TERM,
+        conf: conf.write_to_bytes().unwrap(),
+        ..Default::default()
+    }
+}
+
+/// Reads the whole log: raft-engine itself checks only the last batch of each file.
+fn verify(s: &Settings, engine: &Engine<Fs>, state: &State, last: u64, visit: Visit) -> Result<(), Failure> {
+    const CHUNK: u64 = 1024;
+    let (mut next, mut term) = (state.cut_index + 1, state.cut_term);
+    let mut chunk = Vec::new();
+    while next <= last {
+        chunk.clear();
+        let to = (next + CHUNK).min(last + 1);
+        if let Err(e) = engine.fetch_entries_to::<EntryExt>(s.group, next, to, Some(4 << 20), &mut chunk) {
+            return damaged(s, &format!("an entry between {next} and {} cannot be read: {e}", to - 1));
+        }
+        for e in chunk.drain(..) {
+            if e.index != next || e.term < term || e.term > state.term {
+                return damaged(s, &format!("where entry {next} belongs stands entry {} of term {}", e.index, e.term));
+            }
+            term = e.term;
+            next += 1;
+            visit(state, e);
+        }
+    }
+    Ok(())
+}
+
+/// Compares the snapshot that the caller restored with the log. True: the log is replaced by it.
+fn take_snapshot(s: &Settings, state: &mut State, last: u64, matches: bool) -> Result<bool, Failure> {
+    let Some((index, term, conf)) = &s.snapshot else {
+        if state.snap_index > record::BOOTSTRAP_INDEX {
+            return damaged(s, &format!("the snapshot of entry {} is missing", state.snap_index));
+        }
+        return Ok(false);
+    };
+    if *index < state.snap_index {
+        return damaged(s, &format!("the newest snapshot is of entry {index}, but one of entry {} was made", state.snap_index));
+    }
+    if *index == state.snap_index && *term != state.snap_term {
+        return damaged(s, &format!("the snapshot of entry {index} has term {term}, not {}", state.snap_term));
+    }
+    (state.snap_index, state.snap_term) = (*index, *term);
+    state.conf = conf.clone();
+    state.commit = state.commit.max(*index);
+    state.term = state.term.max(*term);
+    let start_over = *index > last || !matches;
+    if start_over {
+        (state.cut_index, state.cut_term) = (*index, *term);
+        state.commit = *index;
+    }
+    Ok(start_over)
+}
+
+impl Log {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    /// Writes and syncs a Ready's part. NoSpace: nothing was changed, the same call may be repeated.
+    pub fn persist(&self, hs: &HardState, entries: &[Entry], snapshot: &Snapshot) -> Result<(), Failure> {
+        let mut inner = self.lock();
+        let mut state = inner.state.clone();
+        state.set_hard(hs);
+        if snapshot.is_empty() {
+            return self.write(&mut inner, state, None, entries);
+        }
+        let meta = snapshot.get_metadata();
+        (state.cut_index, state.cut_term) = (meta.index, meta.term);
+        (state.snap_index, state.snap_term) = (meta.index, meta.term);
+        state.conf = meta.get_conf_state().write_to_bytes().unwrap();
+        self.replace(&mut inner, state, entries)
+    }
+
+    /// Records a snapshot and drops the entries before `state.cut_index + 1`.
+    pub fn compact(&self, snap: (u64, u64), cut: (u64, u64), commit: u64, conf: Vec<u8>) -> Result<(), Failure> {
+        let mut inner = self.lock();
+        let mut state = inner.state.clone();
+        (state.snap_index, state.snap_term) = snap;
+        (state.cut_index, state.cut_term) = cut;
+        state.commit = state.commit.max(commit);
+        state.conf = conf;
+        self.write(&mut inner, state, Some(cut.0 + 1), &[])?;
+        while inner.files.len() > 1 && inner.files[1].1 <= cut.0 + 1 {
+            inner.files.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Throws the log away for a snapshot, then appends (engine.md rule 15: a gap panics).
+    fn replace(&self, inner: &mut Inner, state: State, entries: &[Entry]) -> Result<(), Failure> {
+        let last = state.snap_index;
+        // Commit must not run ahead of what this first batch holds.
+        let first = State { commit: last, ..state.clone() };
+        self.lower(inner, last)?;
+        inner.batch.add_command(self.group, Command::Clean);
+        self.commit(inner, &first, last)?;
+        inner.files.clear();
+        inner.recovered_last = 0;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.write(inner, state, None, entries)
+    }
+
+    fn write(&self, inner: &mut Inner, state: State, cut: Option<u64>, entries: &[Entry]) -> Result<(), Failure> {
+        let last = entries.last().map_or(inner.last, |e| e.index);
+        self.lower(inner, last)?;
+        if let Some(index) = cut {
+            inner.batch.add_command(self.group, Command::Compact { index });
+        }
+        if let Err(e) = inner.batch.add_entries::<EntryExt>(self.group, entries) {
+            hooks::fatal(&format!("entries that the log cannot hold: {e}"));
+        }
+        self.commit(inner, &state, last)?;
+        if let Some(e) = entries.first() {
+            note_file(inner, self.fs.active_seq(), e.index);
+        }
+        Ok(())
+    }
+
+    fn lower(&self, inner: &mut Inner, last: u64) -> Result<(), Failure> {
+        if last >= inner.bound.index {
+            return Ok(());
+        }
+        match inner.bound.lower(last) {
+            Ok(()) if self.fs.stopped() => fail(Why::Stopped, "a sync failed".into()),
+            Ok(()) => Ok(()),
+            Err(e) => fail(Why::NoSpace, format!("no room to note the highest durable entry: {e}")),
+        }
+    }
+
+    fn commit(&self, inner: &mut Inner, state: &State, last: u64) -> Result<(), Failure> {
+        let put = inner.batch.put(self.group, record::KEY.to_vec(), state.encode());
+        if let Err(e) = put.and_then(|()| self.engine.write(&mut inner.batch, true)) {
+            // A batch that was tried once is sealed; the next attempt is built anew.
+            inner.batch = LogBatch::default();
+            if let raft_engine::Error::Io(io) = &e {
+                if is_no_space(io) {
+                    return fail(Why::NoSpace, format!("no room for the log: {io}"));
+                }
+            }
+            hooks::fatal(&format!("writing the log in {} failed: {e}", self.engine.path()));
+        }
+        if self.fs.stopped() {
+            return fail(Why::Stopped, "a sync failed".into());
+        }
+        inner.state = state.clone();
+        inner.last = last;
+        inner.bound.raise(last);
+        Ok(())
+    }
+
+    pub fn read(&self, low: u64, high: u64, max: usize, out: &mut Vec<Entry>) -> Result<(), String> {
+        let r = self.engine.fetch_entries_to::<EntryExt>(self.group, low, high, Some(max), out);
+        r.map(|_| ()).map_err(|e| e.to_string())
+    }
+
+    /// Bytes of the log files that are in use.
+    pub fn disk_bytes(&self) -> u64 {
+        self.engine.get_used_size() as u64
+    }
+
+    /// Gives files that hold nothing needed any more back. Not when raft-engine would rewrite entries to free one: 0.4.2
+    /// can fail reads after that (tikv/raft-engine#370). True: it purged.
+    pub fn purge(&self) -> bool {
+        if self.would_rewrite() {
+            return false;
+        }
+        if let Err(e) = self.engine.purge_expired_files() {
+            hooks::emit(hooks::WARN, &format!("cannot remove old log files: {e}"));
+            return false;
+        }
+        true
+    }
+
+    /// What raft-engine's purge.rs decides, from outside: entries at or below the watermark (0.7 of the files) are
+    /// rewritten if they are few, or if they block the oldest files for long.
+    fn would_rewrite(&self) -> bool {
+        const MANY: u64 = 32;
+        let files = (self.engine.get_used_size() as u64 / self.file_bytes).saturating_sub(1);
+        if files < 2 || files * self.file_bytes <= self.purge_bytes {
+            return false;
+        }
+        let inner = self.lock();
+        let kept_from = inner.state.cut_index + 1;
+        if inner.recovered_last >= kept_from {
+            return true;
+        }
+        let active = self.fs.active_seq();
+        let oldest = active + 1 - files;
+        let watermark = (oldest + files * 7 / 10).min(active - 1);
+        let force = (oldest + files / 5).min(active - 1);
+        let begin = inner.files.iter().rev().find(|f| f.1 <= kept_from).or(inner.files.front());
+        let Some(&(begin, _)) = begin else { return false };
+        if begin > watermark || inner.last < kept_from {
+            return false;
+        }
+        let after = inner.files.iter().find(|f| f.0 > watermark).map_or(inner.last + 1, |f| f.1);
+        after.saturating_sub(kept_from) <= MANY || begin < force
+    }
+}
+
+fn note_file(inner: &mut Inner, seq: u64, first: u64) {
+    inner.recovered_last = inner.recovered_last.min(first - 1);
+    while inner.files.back().is_some_and(|f| f.1 >= first) {
+        inner.files.pop_back();
+    }
+    if inner.files.back().map_or(true, |f| f.0 < seq) {
+        inner.files.push_back((seq, first));
+    }
+}
