@@ -1,0 +1,197 @@
+#include "raft/group.hpp"
+
+#include <cstring>
+#include <utility>
+
+#include "base/check.hpp"
+#include "raft/engine/cleat_engine.h"
+#include "raft/ready.hpp"
+#include "raft/ready_view.hpp"
+#include "raft/virtual_disk.hpp"
+
+namespace cleat::raft {
+namespace {
+
+ce_bytes to_c(Bytes b) {
+  return {reinterpret_cast<const uint8_t*>(b.data()), b.size()};
+}
+ce_bytes to_c(const std::string& s) {
+  return {reinterpret_cast<const uint8_t*>(s.data()), s.size()};
+}
+std::string to_string(ce_bytes b) {
+  return std::string(reinterpret_cast<const char*>(b.data), b.len);
+}
+
+base::Status to_status(ce_code code, const ce_error& error) {
+  switch (code) {
+    case CE_OK:
+      return {};
+    case CE_NO_SPACE:
+      return {base::Code::kNoSpace, error.text};
+    case CE_LOCKED:
+      return {base::Code::kBusy, error.text};
+    case CE_DAMAGED:
+      return {base::Code::kCorrupt, error.text};
+    case CE_INVALID:
+      return {base::Code::kInvalid, error.text};
+    case CE_STOPPED:
+    case CE_IO:
+      break;
+  }
+  return {base::Code::kIo, error.text};
+}
+
+ce_options to_c(const Options& o) {
+  ce_options c{};
+  c.dir = o.dir.c_str();
+  c.group = o.group_id;
+  c.id = o.node_id;
+  c.seed = o.seed;
+  c.voters = o.bootstrap_voters.data();
+  c.voter_count = o.bootstrap_voters.size();
+  if (o.snapshot) {
+    c.has_snapshot = true;
+    c.snapshot_index = o.snapshot->index;
+    c.snapshot_term = o.snapshot->term;
+    c.snapshot_conf = to_c(o.snapshot->members);
+  }
+  c.file_bytes = o.log_file_bytes;
+  c.purge_bytes = o.log_keep_bytes;
+  c.prefill = o.prefill && !o.disk;
+  c.keep_bytes = o.memory_keep_bytes;
+  c.max_message_bytes = o.max_message_bytes;
+  c.max_uncommitted_bytes = o.max_uncommitted_bytes;
+  c.max_apply_bytes = o.max_apply_bytes;
+  c.election_ticks = o.election_ticks;
+  c.disk = o.disk ? o.disk->handle() : nullptr;
+  return c;
+}
+
+}  // namespace
+
+bool Purge::run() {
+  void* handle = std::exchange(handle_, nullptr);
+  return handle && ce_purge(static_cast<ce_purge_handle*>(handle));
+}
+
+base::Result<std::unique_ptr<Group>> Group::open(const Options& options) {
+  const ce_options c = to_c(options);
+  ce_group* group = nullptr;
+  ce_error error{};
+  if (ce_code code = ce_open(&c, &group, &error); code != CE_OK) return to_status(code, error);
+  return std::unique_ptr<Group>(new Group(group));
+}
+
+Group::~Group() {
+  ce_close(group_);
+}
+
+bool Group::propose(Bytes payload) {
+  const ce_bytes c = to_c(payload);
+  return ce_propose(group_, &c, 1);
+}
+
+bool Group::propose(std::span<const Bytes> payloads) {
+  std::vector<ce_bytes> c;
+  c.reserve(payloads.size());
+  for (Bytes b : payloads) c.push_back(to_c(b));
+  return ce_propose(group_, c.data(), c.size());
+}
+
+void Group::tick() {
+  ce_tick(group_);
+}
+void Group::campaign() {
+  ce_campaign(group_);
+}
+
+Dropped Group::step(uint64_t peer, Bytes message) {
+  return static_cast<Dropped>(ce_step(group_, peer, to_c(message)));
+}
+
+std::optional<ReadContext> Group::read_index() {
+  ReadContext context;
+  if (!ce_read_index(group_, context.data())) return std::nullopt;
+  return context;
+}
+
+bool Group::has_ready() const {
+  return ce_has_ready(group_);
+}
+
+Ready Group::ready() {
+  Ready r;
+  r.ready_ = ce_take_ready(group_, &ReadyAccess::place(r));
+  return r;
+}
+
+Persisted Group::persist(Ready& ready) {
+  CLEAT_CHECK(ready.ready_ && !ready.persisted_, "a Ready is persisted once");
+  switch (ce_persist(ready.ready_, nullptr)) {
+    case CE_NO_SPACE:
+      return Persisted::kNoSpace;
+    case CE_OK:
+      ce_persisted(group_, ready.ready_);
+      ready.persisted_ = true;
+      return Persisted::kDone;
+    default:
+      return Persisted::kStopped;
+  }
+}
+
+void Group::applied(uint64_t index) {
+  ce_applied(group_, index);
+}
+
+base::Status Group::compact(const SnapshotMark& mark, uint64_t first_kept) {
+  ce_error error{};
+  const ce_code code = ce_compact(group_, mark.index, to_c(mark.members), first_kept, &error);
+  return to_status(code, error);
+}
+
+Purge Group::purge() const {
+  return Purge(ce_purger(group_));
+}
+
+GroupStatus Group::status() const {
+  ce_status_view c{};
+  ce_status(group_, &c);
+  GroupStatus s;
+  s.role = static_cast<Role>(c.role);
+  s.term = c.term;
+  s.leader = c.leader;
+  s.commit = c.commit;
+  s.applied = c.applied;
+  s.first = c.first;
+  s.last = c.last;
+  s.durable = c.durable;
+  s.snapshot_index = c.snap_index;
+  s.snapshot_term = c.snap_term;
+  s.log_bytes = c.log_bytes;
+  s.disk_bytes = c.disk_bytes;
+  s.boot = c.boot;
+  s.voters = c.voters;
+  s.snapshot_wanted = c.snap_wanted;
+  return s;
+}
+
+std::string Group::members() const {
+  return to_string(ce_conf(group_));
+}
+bool Group::propose_members(Bytes change) {
+  return ce_propose_conf_change(group_, to_c(change));
+}
+std::string Group::apply_members(Bytes change) {
+  return to_string(ce_apply_conf_change(group_, to_c(change)));
+}
+void Group::transfer(uint64_t to) {
+  ce_transfer(group_, to);
+}
+void Group::report_unreachable(uint64_t peer) {
+  ce_report_unreachable(group_, peer);
+}
+void Group::report_snapshot(uint64_t peer, bool arrived) {
+  ce_report_snapshot(group_, peer, arrived);
+}
+
+}  // namespace cleat::raft
