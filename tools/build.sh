@@ -14,7 +14,8 @@ done
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 mkdir -p build/logs
 # Configuring again costs a second and finds what was installed since the last time.
-if ! cmake -S . -B "$folder" -G Ninja "$@" >build/logs/configure.log 2>&1; then
+# All build folders share what cargo builds.
+if ! cmake -S . -B "$folder" -G Ninja -DCLEAT_CARGO_TARGET_DIR="$PWD/build/cargo" "$@" >build/logs/configure.log 2>&1; then
   tail -n 30 build/logs/configure.log
   echo "cmake could not configure $folder; the whole output is in build/logs/configure.log" >&2
   exit 1

@@ -47,7 +47,7 @@ ROWS
 }
 
 rust_is_there() { # 1.80 is the least that the crates of the engine build with
-  local version
+  local version PATH=$PATH:$HOME/.cargo/bin
   version=$(rustc --version 2>/dev/null | sed -nE 's/^rustc 1\.([0-9]+)\..*/\1/p')
   [ -n "$version" ] && [ "$version" -ge 80 ] && command -v cargo >/dev/null
 }
