@@ -26,6 +26,16 @@ class EntryBuilder {
   std::string_view finish(int64_t log_ms, int64_t wall_ms);
   void clear();
 
+  // Drops all that was added since mark() was called.
+  struct Mark {
+    size_t bytes = 0, commands = 0;
+  };
+  Mark mark() const { return {bytes_.size(), commands_}; }
+  void cut(const Mark& m) {
+    bytes_.resize(m.bytes);
+    commands_ = m.commands;
+  }
+
  private:
   std::string bytes_;  // begins with room for version and stamp
   size_t commands_ = 0;

@@ -60,6 +60,11 @@ class Listener : public lock::Sink {
   // This member began or ceased to lead (spec: role in INFO; the driver holds or releases requests).
   virtual void on_leadership(bool leads, uint64_t term) = 0;
   virtual void on_log(int level, std::string_view line) = 0;  // 0 debug .. 4 critical
+  // An entry is about to be applied; `replayed`: it was decided before this start, and nothing else is told of it. For
+  // tests and models that follow the log.
+  virtual void on_entry(uint64_t index, std::string_view entry, bool replayed) {
+    (void)index, (void)entry, (void)replayed;
+  }
 };
 
 struct Options {
@@ -93,7 +98,8 @@ class Replica {
 
   // Input of a turn. A run is what one connection pipelined. The command's bytes are copied into the entry.
   // A trouble other than kNone: not taken, nothing will be answered by the log. kDiskFull only for commands that take
-  // room for new locks (kLock, kOpenSession, kPut); kNoQuorum: no leader now.
+  // room for new locks (kLock, kOpenSession, kPut); kNoQuorum: no leader now; kBusy: this turn's entry is full, step()
+  // and then begin a run again with what was not taken.
   virtual Trouble begin_run(const base::ConnectionRef&) = 0;
   virtual Trouble add(const lock::Command&) = 0;
   virtual void read(uint64_t cookie) = 0;         // answered by on_read in this or a later step
@@ -102,7 +108,11 @@ class Replica {
   // of it waits on a live connection (corners.md).
   virtual void vouch(base::SessionId, int64_t silent_ms) = 0;
 
-  // One pump turn. false: nothing was left to do and nothing is under way.
+  // Not all input that had arrived was read before this step(): no session may be ended by silence in it.
+  virtual void input_left() = 0;
+
+  // One pump turn. The listener may add input, which belongs to the next turn. false: nothing was left to do and
+  // nothing is under way.
   virtual bool step() = 0;
   // When step() has something to do without input (ticks, dues, elections, a snapshot under way): us of Clock, or none.
   virtual std::optional<int64_t> next_wake_us() const = 0;

@@ -1,0 +1,167 @@
+#include "replica/pump.hpp"
+
+#include <algorithm>
+
+#include "base/mutant.hpp"
+
+namespace cleat::replica {
+namespace {
+
+constexpr int64_t kRaftTickUs = 50'000;
+constexpr int64_t kSpaceCheckUs = 200'000;
+constexpr int64_t kRetryUs = 20'000;  // of a write that met a full disk
+
+std::string_view chars(raft::Bytes bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+Pump::Pump(Options options, Clock& clock, Listener& listener)
+    : options_(std::move(options)), clock_(clock), listener_(listener), machine_(std::make_unique<lock::Machine>()) {}
+
+bool Pump::step() {
+  ++status_.turns;
+  now_us_ = clock_.mono_us();
+  if (stopped_) return false;
+  log_clock_.turn(now_us_);
+  check_space();
+  tick_raft();
+  note_heard();
+  if (!ready_) {
+    propose_turn();
+    begin_proof();
+  }
+  drive();
+  if (!stopped_) settle();
+  if (!stopped_ && !ready_) snapshots_.turn(*machine_, *group_, clock_);
+  drained_ = true;
+  return ready_ || under_way() || !reads_.empty() || !keep_alives_.empty() || !entry_.empty() || snapshots_.busy();
+}
+
+// A member that was stalled has not missed ticks: it counts the time in which it could listen.
+void Pump::tick_raft() {
+  if (now_us_ - ticked_us_ < kRaftTickUs) return;
+  ticked_us_ = now_us_ - ticked_us_ < 2 * kRaftTickUs ? ticked_us_ + kRaftTickUs : now_us_;
+  group_->tick();
+}
+
+void Pump::drive() {
+  for (watch_leadership(); ready_ || group_->has_ready(); watch_leadership()) {
+    if (!ready_) ready_.emplace(group_->ready());
+    if (!persist()) return;
+    for (size_t i = 0; i < ready_->committed_count(); ++i) apply(ready_->committed(i));
+    for (size_t i = 0; i < ready_->read_count(); ++i) proofs_.confirmed(ready_->read(i).context, ready_->read(i).index);
+    ready_.reset();
+    group_->applied(applied_);
+  }
+  serve_if_started();
+}
+
+bool Pump::persist() {
+  const bool syncs = ready_->must_sync();
+  switch (group_->persist(*ready_)) {
+    case raft::Persisted::kDone:
+      status_.syncs += syncs;
+      if (log_full_) listener_.on_log(2, "there is room for the log again: requests are answered");
+      log_full_ = false;
+      return true;
+    case raft::Persisted::kNoSpace:
+      if (!log_full_)
+        listener_.on_log(
+            4, "the disk is full: nothing is answered until there is room for the log. Free space in " + options_.dir);
+      log_full_ = true;
+      return false;
+    case raft::Persisted::kStopped:
+      stopped_ = true;
+      return false;
+  }
+  return false;
+}
+
+void Pump::apply(const raft::EntryView& entry) {
+  applied_ = entry.index;
+  if (entry.kind != raft::EntryKind::kPayload) {
+    group_->apply_members(entry.data);
+    return;
+  }
+  if (entry.data.empty()) {
+    if (phase_ == Phase::kElected && entry.term == term_) lead_begins();
+    return;
+  }
+  replaying_ = entry.index <= replay_end_;
+  listener_.on_entry(entry.index, chars(entry.data), replaying_);
+  const base::Status status = machine_->apply(chars(entry.data), *this);
+  CLEAT_CHECK(status.ok(), "an entry of the log is none of ours: was it written by a newer version of cleat?");
+}
+
+void Pump::watch_leadership() {
+  const raft::GroupStatus s = group_->status();
+  const bool leads = s.role == raft::Role::kLeader;
+  if (phase_ != Phase::kFollowing && (!leads || s.term != term_)) leadership_lost();
+  term_ = s.term;
+  if (leads && phase_ == Phase::kFollowing) phase_ = Phase::kElected;
+}
+
+// The first entry of this term is applied, hence all of the log before it: log time goes on where the log ended, and
+// all sessions count as heard now (time.md session rule 3).
+void Pump::lead_begins() {
+  log_clock_.lead(machine_->log_ms());
+  liveness_.lead(log_clock_.elected_ms());
+  phase_ = Phase::kStarting;
+  started_ = false;
+  proposed_index_ = 0;
+}
+
+void Pump::serve_if_started() {
+  if (phase_ != Phase::kStarting || !started_ || under_way()) return;
+  phase_ = Phase::kServing;
+  listener_.on_leadership(true, term_);
+}
+
+void Pump::leadership_lost() {
+  const bool served = phase_ == Phase::kServing;
+  phase_ = Phase::kFollowing;
+  log_clock_.follow();
+  liveness_.follow();
+  proofs_.drop();
+  entry_.clear();
+  heard_.clear();
+  proposed_index_ = 0;
+  if (served) listener_.on_leadership(false, term_);
+}
+
+void Pump::on_outcome(const lock::Outcome& o) {
+  if (!replaying_ && o.to.connection != 0) listener_.on_outcome(o);
+}
+
+void Pump::on_event(const lock::Event& e) {
+  if (!replaying_) listener_.on_event(e);
+}
+
+void Pump::on_session_opened(base::SessionId id, int64_t ttl_ms, lock::By kind, int64_t log_ms) {
+  liveness_.opened(id, ttl_ms, log_ms);
+  if (!replaying_) listener_.on_session_opened(id, ttl_ms, kind, log_ms);
+}
+
+void Pump::on_session_ended(base::SessionId id, lock::Why why) {
+  liveness_.ended(id);
+  if (!replaying_) listener_.on_session_ended(id, why);
+}
+
+std::optional<int64_t> Pump::next_wake_us() const {
+  if (stopped_) return std::nullopt;
+  if (ready_) return now_us_ + kRetryUs;
+  if (!entry_.empty() || !reads_.empty() || !keep_alives_.empty() || !barred_.empty() || liveness_.tickets() ||
+      snapshots_.busy() || under_way() || phase_ == Phase::kStarting)
+    return now_us_;
+  int64_t wake_us = ticked_us_ + kRaftTickUs;
+  const auto due = [&](std::optional<int64_t> log_ms) {
+    if (log_ms && log_clock_.leading()) wake_us = std::min(wake_us, now_us_ + *log_ms * 1000 - log_clock_.now_us());
+  };
+  due(liveness_.next_ms());
+  due(machine_->next_due_ms());
+  return std::max(wake_us, now_us_);
+}
+
+}  // namespace cleat::replica

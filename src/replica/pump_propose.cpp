@@ -1,0 +1,134 @@
+// What one turn puts into the log: one entry with the clients' runs first and the leader's own commands behind them.
+#include <span>
+
+#include "base/mutant.hpp"
+#include "replica/pump.hpp"
+
+namespace cleat::replica {
+namespace {
+
+bool takes_room(lock::Verb verb) {
+  return verb == lock::Verb::kLock || verb == lock::Verb::kOpenSession || verb == lock::Verb::kPut;
+}
+
+lock::Command command(lock::Verb verb) {
+  lock::Command c;
+  c.verb = verb;
+  return c;
+}
+
+}  // namespace
+
+Trouble Pump::begin_run(const base::ConnectionRef& from) {
+  if (phase_ != Phase::kServing || stopped_) return Trouble::kNoQuorum;
+  if (entry_.size() >= options_.max_entry_bytes) return Trouble::kBusy;
+  entry_.begin_run(from);
+  return Trouble::kNone;
+}
+
+Trouble Pump::add(const lock::Command& c) {
+  if (phase_ != Phase::kServing || stopped_) return Trouble::kNoQuorum;
+  if ((low_space_ || log_full_) && takes_room(c.verb)) return Trouble::kDiskFull;
+  if (entry_.size() >= options_.max_entry_bytes) return Trouble::kBusy;
+  entry_.add(c);
+  if (c.session && speaks_for(c)) heard_.push_back({c.session, 0});
+  return Trouble::kNone;
+}
+
+// A stranger who tries keys keeps nobody's session alive.
+bool Pump::speaks_for(const lock::Command& c) const {
+  if (c.verb != lock::Verb::kAttachSession) return true;
+  const auto state = machine_->session_state(c.session);
+  return state && state->key == c.key;
+}
+
+void Pump::vouch(base::SessionId session, int64_t silent_ms) {
+  heard_.push_back({session, silent_ms});
+}
+
+void Pump::note_heard() {
+  const int64_t heard_ms = log_clock_.heard_ms();
+  for (const Heard& h : heard_) liveness_.heard(h.session, heard_ms - h.silent_ms);
+  heard_.clear();
+}
+
+void Pump::propose_turn() {
+  if (phase_ == Phase::kFollowing || phase_ == Phase::kElected) return;
+  const size_t clients = entry_.commands();
+  const auto before = entry_.mark();
+  const bool own = add_own_commands();
+  if (entry_.empty()) return entry_.clear();
+  const std::string_view bytes = entry_.finish(log_clock_.stamp_ms(), clock_.wall_ms());
+  if (!group_->propose(std::as_bytes(std::span(bytes)))) {
+    if (base::mutant("refused_proposal_remembered")) {
+      proposed_index_ = group_->status().last + 1;
+      if (own) liveness_.proposed(proposed_index_);
+      return entry_.clear();
+    }
+    // Not made, so nothing of it is remembered. The clients' runs wait for the next turn.
+    entry_.cut(before);
+    started_ = false;
+    if (own) liveness_.refused();
+    return;
+  }
+  proposed_index_ = group_->status().last;
+  if (own) liveness_.proposed(proposed_index_);
+  status_.commands += clients;
+  ++status_.entries;
+  entry_.clear();
+}
+
+// True if liveness added something and must be told what became of it.
+bool Pump::add_own_commands() {
+  entry_.begin_run({options_.member, boot_, 0});
+  if (phase_ == Phase::kStarting) {
+    if (!started_) add_start_commands();
+    started_ = true;
+    return false;
+  }
+  const bool own = liveness_.collect({.stamp_ms = log_clock_.stamp_ms(),
+                                      .round = proofs_.next_round(),
+                                      .proved_round = proofs_.proved_round(),
+                                      .drained = drained_,
+                                      .applied = applied_},
+                                     *machine_, entry_);
+  if (entry_.empty() && tick_due()) entry_.add(command(lock::Verb::kTick));
+  return own;
+}
+
+// A new leader tells the log what its configuration is, and that the boots of this member before this one are over.
+void Pump::add_start_commands() {
+  if (machine_->settings() != options_.settings) {
+    std::string settings;
+    lock::encode(options_.settings, settings);
+    lock::Command c = command(lock::Verb::kConfigure);
+    c.data = settings;
+    entry_.add(c);
+  }
+  if (boot_ > 1 && !base::mutant("boot_not_ended")) {
+    entry_.begin_run({options_.member, boot_ - 1, 0});
+    entry_.add(command(lock::Verb::kBootEnded));
+  }
+}
+
+// Without ticks an idle log would keep a timer from ever being due, and a change of leader would take back all the time
+// since the last entry.
+bool Pump::tick_due() const {
+  const auto due_ms = machine_->next_due_ms();
+  if (!due_ms || under_way()) return false;
+  const int64_t stamp_ms = log_clock_.stamp_ms();
+  return *due_ms <= stamp_ms || stamp_ms - machine_->log_ms() >= kTickEveryMs;
+}
+
+void Pump::begin_proof() {
+  if (phase_ != Phase::kServing) return;
+  const uint64_t begun = proofs_.begun_round();
+  const bool wanted = liveness_.wants_proof(begun) || (!reads_.empty() && reads_.back().round > begun) ||
+                      (!keep_alives_.empty() && keep_alives_.back().round > begun);
+  const bool lost = !proofs_.under_way(now_us_) && (!reads_.empty() || !keep_alives_.empty() || liveness_.tickets()) &&
+                    proofs_.proved_round() < begun;
+  if (!wanted && !lost) return;
+  if (const auto context = group_->read_index()) proofs_.began(*context, now_us_);
+}
+
+}  // namespace cleat::replica
