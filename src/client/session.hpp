@@ -1,0 +1,126 @@
+// One explicit session over one connection at a time: opens it, keeps it alive every TTL/3, reconnects with jitter,
+// attaches again and repeats what is not yet answered under the same REQ. No I/O and no clock in here: whoever drives
+// it owns the socket, hands in bytes and times of boot_clock, and sends what output() holds. One thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/status.hpp"
+#include "client/belief.hpp"
+#include "client/connection.hpp"
+#include "client/reply_parser.hpp"
+#include "client/request.hpp"
+
+namespace cleat::client {
+
+struct SessionOptions {
+  milliseconds ttl{10'000};
+  std::string label;
+  Credentials credentials;
+  milliseconds first_contact{5'000};  // limit for a connection's handshake before the session is open
+  uint64_t seed = 0;                  // of the jitter
+};
+
+// What a session tells its user, in order.
+struct Notice {
+  enum class Kind {
+    kOpened,        // id() is known
+    kAnswered,      // req, reply, first_sent: a request is decided (reply may be an error)
+    kPush,          // reply: name, kind and so on of a push that answers no request of ours
+    kLosses,        // reply: SESSION SHOW, since KEEPALIVE counted holds that others ended
+    kDisconnected,  // status: why; it will reconnect by itself
+    kRefused,       // status: the server won't have us; over
+    kSessionLost,   // status: the service ended the session; over
+    kClosed,        // CLOSE was answered; over
+  };
+  Kind kind = Kind::kOpened;
+  std::string req{};
+  Reply reply{};
+  TimePoint first_sent{};
+  base::Status status{};
+};
+
+class Session {
+ public:
+  Session(SessionOptions options, TimePoint now);
+
+  // For the user. A request is sent as soon as there is a connection, with REQ `req` behind its words, and again after
+  // a reconnect until it is decided; `req` must not be used twice. QUEUED is no decision: the push is.
+  void request(std::string req, Words words, TimePoint now);
+  // The session's belief ends now, its CLOSE goes out behind the requests that are still open.
+  void close(TimePoint now);
+  std::optional<Notice> next_notice();
+  const SessionBelief& belief() const { return belief_; }
+  const std::string& id() const { return id_; }  // empty: not open yet
+  bool over() const { return phase_ == Phase::kOver; }
+  bool connected() const { return phase_ == Phase::kReady; }
+
+  // For the driver.
+  bool wants_connect(TimePoint now) const { return phase_ == Phase::kIdle && now >= connect_at_; }
+  bool wants_disconnect() const { return drop_; }  // answer it with disconnected()
+  void connecting(TimePoint now);
+  void connected(TimePoint now);
+  void disconnected(const base::Status& why, TimePoint now);
+  void received(std::string_view bytes, TimePoint now);
+  void tick(TimePoint now);
+  std::optional<TimePoint> next_wake() const;
+  std::string& output() { return output_; }
+
+ private:
+  enum class Phase { kIdle, kConnecting, kGreeting, kJoining, kReady, kOver };
+  enum class Kind { kHello, kOpen, kAttach, kKeepAlive, kShow, kRequest, kClose };
+  struct InFlight {
+    Kind kind;
+    TimePoint sent;
+    std::string req;
+  };
+  struct Request {
+    Words words;
+    uint64_t order = 0;
+    std::optional<TimePoint> first_sent = std::nullopt;
+    int sendings = 0;
+    bool outstanding = false;  // sent on this connection, and not to be sent again on it
+  };
+
+  void send(Kind kind, const Words& words, TimePoint now, std::string req = {});
+  void send_requests(TimePoint now);
+  void on_reply(Reply reply, TimePoint now);
+  void on_push(Reply push);
+  void on_hello(const Reply& reply, TimePoint now);
+  void on_open(const Reply& reply, const InFlight& asked, TimePoint now);
+  void on_attach(const Reply& reply, TimePoint now);
+  void on_keep_alive(const Reply& reply, const InFlight& asked, TimePoint now);
+  void on_request(Reply reply, const InFlight& asked);
+  void ready(TimePoint now);
+  void decide(const std::string& req, Reply reply);
+  void drop(std::string why);
+  void end(Notice::Kind kind, base::Status status = {});
+  milliseconds step() const;  // keep-alives are sent, and answers waited for, this long
+  uint64_t random();
+
+  SessionOptions options_;
+  SessionBelief belief_;
+  Phase phase_ = Phase::kIdle;
+  std::string id_, key_;
+  int64_t losses_ = 0;
+  bool closing_ = false;
+  bool drop_ = false;
+  std::string drop_why_;
+  TimePoint connect_at_;
+  TimePoint phase_since_;
+  TimePoint last_keep_alive_;
+  int failures_ = 0;
+  uint64_t random_;
+  uint64_t next_order_ = 0;
+  std::string output_;
+  ReplyParser parser_;
+  std::deque<InFlight> in_flight_;
+  std::map<std::string, Request> requests_;
+  std::deque<Notice> notices_;
+};
+
+}  // namespace cleat::client

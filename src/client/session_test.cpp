@@ -1,0 +1,276 @@
+#include "client/session.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace cleat::client {
+namespace {
+
+using namespace std::chrono_literals;
+using Kind = Notice::Kind;
+using ::testing::HasSubstr;
+
+constexpr auto kHello = "%1\r\n+server\r\n+redis\r\n";
+constexpr auto kOpened = "%3\r\n+id\r\n:7\r\n+key\r\n$3\r\nabc\r\n+ttl\r\n:9000\r\n";
+constexpr auto kAlive = "*2\r\n:9000\r\n:0\r\n";
+
+// A session and a server that answers by hand; time stands still unless moved.
+struct Fixture : ::testing::Test {
+  TimePoint now{1'000s};
+  Session session{{.ttl = 9s, .label = "test", .credentials = {}, .seed = 1}, now};
+
+  std::string sent() {
+    std::string out;
+    out.swap(session.output());
+    return out;
+  }
+  void connect() {
+    ASSERT_TRUE(session.wants_connect(now));
+    session.connecting(now);
+    session.connected(now);
+  }
+  void answer(std::string_view bytes) { session.received(bytes, now); }
+  void open() {
+    connect();
+    answer(kHello);
+    answer(kOpened);
+    EXPECT_EQ(notice().kind, Kind::kOpened);
+    sent();
+  }
+  // The connection breaks, and is there again once the session wants it.
+  void reconnect() {
+    session.disconnected({base::Code::kIo, "gone"}, now);
+    EXPECT_EQ(notice().kind, Kind::kDisconnected);
+    now = *session.next_wake();
+    connect();
+    answer(kHello);
+  }
+  Notice notice() {
+    auto n = session.next_notice();
+    EXPECT_TRUE(n.has_value());
+    return n.value_or(Notice{});
+  }
+  void quiet() { EXPECT_FALSE(session.next_notice().has_value()); }
+};
+
+TEST_F(Fixture, OpensAndBelievesFromTheSendingOfOpen) {
+  connect();
+  EXPECT_EQ(sent(), "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n");
+  EXPECT_EQ(session.belief().deadline(), std::nullopt);
+  answer(kHello);
+  EXPECT_THAT(sent(), HasSubstr("OPEN\r\n$3\r\nTTL\r\n$4\r\n9000\r\n$5\r\nLABEL\r\n$4\r\ntest"));
+  const TimePoint opening = now;
+  now += 1s;
+  answer(kOpened);
+  EXPECT_EQ(session.id(), "7");
+  EXPECT_EQ(session.belief().deadline(), opening + 9s);
+}
+
+TEST_F(Fixture, KeepsAliveEveryThirdOfTheTtl) {
+  open();
+  EXPECT_EQ(session.next_wake(), now + 3s);
+  now += 2999ms;
+  session.tick(now);
+  EXPECT_EQ(sent(), "");
+  now += 1ms;
+  const TimePoint asking = now;
+  session.tick(now);
+  EXPECT_THAT(sent(), HasSubstr("KEEPALIVE"));
+  now += 500ms;
+  answer(kAlive);
+  EXPECT_EQ(session.belief().deadline(), asking + 9s);
+}
+
+TEST_F(Fixture, AnUnansweredKeepAliveEndsTheConnectionAfterAThirdOfTheTtl) {
+  open();
+  now += 3s;
+  session.tick(now);
+  now += 3s;
+  session.tick(now);
+  EXPECT_TRUE(session.wants_disconnect());
+  session.disconnected({base::Code::kIo, "closed"}, now);
+  EXPECT_EQ(notice().status.message(), "no answer in time");
+  EXPECT_EQ(session.belief().deadline(), now - 6s + 9s) << "what was confirmed stays";
+}
+
+TEST_F(Fixture, AfterAReconnectItAttachesAndTheKeepAliveProves) {
+  open();
+  const auto before = session.belief().deadline();
+  now += 1s;
+  reconnect();
+  EXPECT_THAT(sent(), HasSubstr("ATTACH\r\n$1\r\n7\r\n$3\r\nabc"));
+  answer("+OK\r\n");
+  EXPECT_EQ(session.belief().deadline(), before);
+  EXPECT_THAT(sent(), HasSubstr("KEEPALIVE"));
+  answer(kAlive);
+  EXPECT_EQ(session.belief().deadline(), now + 9s);
+}
+
+TEST_F(Fixture, AnErrorConfirmsNothing) {
+  open();
+  const auto before = session.belief().deadline();
+  now += 3s;
+  session.tick(now);
+  answer("-NOQUORUM no leader\r\n");
+  EXPECT_EQ(session.belief().deadline(), before);
+  quiet();
+}
+
+TEST_F(Fixture, ARequestIsAnsweredWithItsSending) {
+  open();
+  now += 1s;
+  session.request("1", {"LOCK", "a"}, now);
+  EXPECT_THAT(sent(), HasSubstr("*4\r\n$4\r\nLOCK\r\n$1\r\na\r\n$3\r\nREQ\r\n$1\r\n1\r\n"));
+  const TimePoint asking = now;
+  now += 1s;
+  answer(":42\r\n");
+  const Notice n = notice();
+  EXPECT_EQ(n.kind, Kind::kAnswered);
+  EXPECT_EQ(n.reply.integer, 42);
+  EXPECT_EQ(n.first_sent, asking);
+  EXPECT_EQ(session.belief().deadline(), asking + 9s) << "an answered change confirms the session";
+}
+
+TEST_F(Fixture, ARepeatedRequestCountsFromItsFirstSendingAndConfirmsNothing) {
+  open();
+  now += 1s;
+  session.request("1", {"LOCK", "a"}, now);
+  const TimePoint first = now;
+  sent();
+  now += 1s;
+  reconnect();
+  answer("+OK\r\n");
+  EXPECT_THAT(sent(), HasSubstr("REQ\r\n$1\r\n1\r\n")) << "the same REQ again";
+  answer("-NOQUORUM no leader\r\n");  // of the keep-alive
+  const auto before = session.belief().deadline();
+  answer(":42\r\n");
+  EXPECT_EQ(notice().first_sent, first);
+  EXPECT_EQ(session.belief().deadline(), before) << "it may have come out of memory";
+}
+
+TEST_F(Fixture, QueuedIsNoDecisionThePushIs) {
+  open();
+  session.request("1", {"LOCK", "a", "ASYNC"}, now);
+  answer("+QUEUED\r\n");
+  quiet();
+  answer(">5\r\n+cleat\r\n+granted\r\n+a\r\n$1\r\n1\r\n%1\r\n+fence\r\n:5\r\n");
+  const Notice n = notice();
+  EXPECT_EQ(n.req, "1");
+  EXPECT_EQ(n.reply.items[4].integer_at("fence"), 5);
+  reconnect();
+  answer("+OK\r\n");
+  EXPECT_THAT(sent(), ::testing::Not(HasSubstr("LOCK"))) << "what is decided is not repeated";
+}
+
+TEST_F(Fixture, AQueuedRequestIsRepeatedOnANewConnection) {
+  open();
+  session.request("1", {"LOCK", "a", "ASYNC"}, now);
+  answer("+QUEUED\r\n");
+  reconnect();
+  answer("+OK\r\n");
+  EXPECT_THAT(sent(), HasSubstr("LOCK"));
+}
+
+TEST_F(Fixture, WhatTheLogDidNotDecideIsSentAgain) {
+  open();
+  session.request("1", {"LOCK", "a"}, now);
+  sent();
+  answer("-UNKNOWN undecided after 5 s\r\n");
+  quiet();
+  now += 3s;
+  session.tick(now);
+  EXPECT_THAT(sent(), HasSubstr("LOCK"));
+}
+
+TEST_F(Fixture, OtherPushesAreHandedOn) {
+  open();
+  answer(">5\r\n+cleat\r\n+lost\r\n+a\r\n$0\r\n\r\n%1\r\n+why\r\n+expired\r\n");
+  EXPECT_EQ(notice().reply.items[1].text, "lost");
+}
+
+TEST_F(Fixture, LossesInAKeepAliveMakeItAskWhichOnes) {
+  open();
+  now += 3s;
+  session.tick(now);
+  sent();
+  answer("*2\r\n:9000\r\n:1\r\n");
+  EXPECT_THAT(sent(), HasSubstr("SHOW"));
+  answer("%1\r\n+losses\r\n:1\r\n");
+  EXPECT_EQ(notice().kind, Kind::kLosses);
+}
+
+TEST_F(Fixture, NoSessionEndsTheBelief) {
+  open();
+  now += 3s;
+  session.tick(now);
+  answer("-NOSESSION it expired\r\n");
+  EXPECT_EQ(notice().kind, Kind::kSessionLost);
+  EXPECT_EQ(session.belief().deadline(), std::nullopt);
+  EXPECT_TRUE(session.over());
+}
+
+TEST_F(Fixture, AFailedAttachIsTheEndToo) {
+  open();
+  reconnect();
+  answer("-NOSESSION no such session\r\n");
+  EXPECT_EQ(notice().kind, Kind::kSessionLost);
+}
+
+TEST_F(Fixture, BeliefEndsAtTheSendingOfClose) {
+  open();
+  session.close(now);
+  EXPECT_EQ(session.belief().deadline(), std::nullopt);
+  EXPECT_THAT(sent(), HasSubstr("CLOSE"));
+  answer("+OK\r\n");
+  EXPECT_EQ(notice().kind, Kind::kClosed);
+}
+
+TEST_F(Fixture, CloseIsRepeatedAfterAReconnect) {
+  open();
+  session.request("2", {"UNLOCK", "a"}, now);
+  session.close(now);
+  reconnect();
+  answer("+OK\r\n");
+  const std::string out = sent();
+  EXPECT_LT(out.find("UNLOCK"), out.find("CLOSE"));
+  EXPECT_NE(out.find("CLOSE"), std::string::npos);
+}
+
+TEST_F(Fixture, AWrongPasswordIsFinal) {
+  connect();
+  answer("-WRONGPASS invalid username-password pair\r\n");
+  const Notice n = notice();
+  EXPECT_EQ(n.kind, Kind::kRefused);
+  EXPECT_THAT(n.status.message(), HasSubstr("--password-file"));
+  EXPECT_TRUE(session.over());
+}
+
+TEST_F(Fixture, ASecondAnswerBreaksTheConnection) {
+  open();
+  answer(":1\r\n");
+  EXPECT_TRUE(session.wants_disconnect());
+}
+
+TEST_F(Fixture, BytesThatAreNoRespBreakTheConnection) {
+  open();
+  answer("HTTP/1.1 400\r\n");
+  EXPECT_TRUE(session.wants_disconnect());
+}
+
+TEST_F(Fixture, PausesBetweenAttemptsGrowUpToABoundAndDiffer) {
+  milliseconds longest{0};
+  for (int i = 0; i < 12; ++i) {
+    ASSERT_TRUE(session.wants_connect(now));
+    session.connecting(now);
+    session.disconnected({base::Code::kIo, "refused"}, now);
+    const auto pause = std::chrono::duration_cast<milliseconds>(*session.next_wake() - now);
+    EXPECT_GE(pause, 25ms);
+    EXPECT_LE(pause, 1s);
+    longest = std::max(longest, pause);
+    now = *session.next_wake();
+  }
+  EXPECT_GT(longest, 400ms);
+}
+
+}  // namespace
+}  // namespace cleat::client
