@@ -1,0 +1,90 @@
+#include "mutants.hpp"
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <string>
+
+#include "base/mutant.hpp"
+#include "runner.hpp"
+
+namespace cleat::auditor {
+
+#ifdef CLEAT_MUTANTS
+namespace {
+
+constexpr unsigned kSecondsPerJudge = 120;
+
+std::string first_line(const std::string& s) {
+  return s.substr(0, s.find('\n'));
+}
+
+// What caught it, after how much; empty: it survived.
+std::string hunt(Judges judges, uint64_t seeds, uint64_t steps) {
+  RunCounts counts;
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
+    if (const auto failure = run_plan(make_plan(seed, steps), judges, false, &counts)) {
+      return fmt::format("seed {} step {} ({} steps in all): {}: {}", seed, failure->step, counts.steps, failure->check,
+                         first_line(failure->what));
+    }
+  }
+  return "";
+}
+
+// In a child: a mutant may also trip a CHECK of the machine, or run for ever.
+std::string hunt_apart(const Mutant& m, Judges judges, uint64_t seeds, uint64_t steps) {
+  int ends[2];
+  if (pipe(ends) != 0) return "";
+  const pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);
+    alarm(kSecondsPerJudge);
+    base::set_mutant(m.name);
+    const std::string found = hunt(judges, seeds, steps);
+    [[maybe_unused]] const auto written = write(ends[1], found.data(), found.size());
+    _exit(0);
+  }
+  close(ends[1]);
+  std::string found;
+  char buffer[4096];
+  for (ssize_t n; (n = read(ends[0], buffer, sizeof buffer)) > 0;) found.append(buffer, static_cast<size_t>(n));
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) return "the machine stopped itself (CHECK)";
+  if (WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM) return fmt::format("signal {}", WTERMSIG(status));
+  return found;
+}
+
+}  // namespace
+
+int run_mutants(const char* only, uint64_t seeds, uint64_t steps) {
+  int survivors = 0, tried = 0;
+  for (const auto& m : kMutants) {
+    if (only != nullptr && std::strcmp(only, m.name) != 0) continue;
+    ++tried;
+    const std::string by_model = hunt_apart(m, {true, false}, seeds, steps);
+    const std::string by_promise = hunt_apart(m, {false, true}, seeds, steps);
+    const bool caught = !by_model.empty() || !by_promise.empty();
+    survivors += caught ? 0 : 1;
+    fmt::print("{} {} ({})\n    by the model:    {}\n    by the promises: {}\n", caught ? "caught  " : "SURVIVED",
+               m.name, m.what, by_model.empty() ? "not seen" : by_model, by_promise.empty() ? "not seen" : by_promise);
+    std::fflush(stdout);
+  }
+  if (tried == 0) {
+    fmt::print(stderr, "no mutant is called {}; --all-mutants lists them\n", only);
+    return 2;
+  }
+  fmt::print("{} of {} mutants caught\n", tried - survivors, tried);
+  return survivors == 0 ? 0 : 1;
+}
+#else
+int run_mutants(const char*, uint64_t, uint64_t) {
+  fmt::print(stderr, "this build has no mutants: configure with -DCLEAT_MUTANTS=ON\n");
+  return 2;
+}
+#endif
+
+}  // namespace cleat::auditor

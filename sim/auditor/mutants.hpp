@@ -1,0 +1,32 @@
+// The broken variants of the lock machine (base/mutant.hpp), and the judges that must catch each.
+#pragma once
+
+#include <cstdint>
+
+namespace cleat::auditor {
+
+struct Mutant {
+  const char* name;
+  const char* what;
+};
+
+inline constexpr Mutant kMutants[] = {
+    {"forget_req", "a decided REQ is not kept: repeated, it is done again"},
+    {"lose_wakeup", "a release does not wake the queue"},
+    {"expire_early", "a hold's end counts d, not D(d)"},
+    {"grant_past_writer", "a compatible newcomer passes an incompatible waiter"},
+    {"fence_reused", "a fence is given twice"},
+    {"renew_shortens", "RENEW with a short TTL takes time away"},
+    {"reentry_new_fence", "re-entry gets a new fence"},
+    {"ghost_ignored", "a ghost blocks nobody"},
+    {"priority_ignored", "the queue is by arrival alone"},
+    {"wait_deadline_ignored", "a waiter stays past its deadline"},
+    {"ttl_from_request", "a waiter's TTL counts from its arrival, not from the grant"},
+    {"token_deepens", "the same token again is one deeper"},
+    {"cancel_leaves_waiter", "a cancelled waiter stays in the queue"},
+};
+
+// Runs each (or the one named) until it is caught or `seeds` are over; prints a line for each. 0: all caught.
+int run_mutants(const char* only, uint64_t seeds, uint64_t steps);
+
+}  // namespace cleat::auditor
