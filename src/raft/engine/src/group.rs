@@ -77,6 +77,9 @@ impl Group {
         if l.election_ticks < 2 {
             return fail(Why::Invalid, "an election takes at least 2 ticks".into());
         }
+        if let Err(e) = raft_config(l, 0).validate() {
+            return fail(Why::Invalid, format!("settings of the Raft engine: {e}"));
+        }
         let mut store = Store::new(l.keep_bytes);
         let mut begun = false;
         let (log, state) = log::open(s, &mut |state, e| {

@@ -8,6 +8,7 @@ mod group;
 mod hooks;
 mod log;
 mod record;
+mod scan;
 mod store;
 mod vdisk;
 

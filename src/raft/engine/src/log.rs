@@ -16,6 +16,7 @@ use crate::bound::{Bound, Found};
 use crate::fs::{is_no_space, Fs};
 use crate::hooks;
 use crate::record::{self, State};
+use crate::scan;
 use crate::vdisk::Disk;
 
 #[derive(Clone)]
@@ -164,6 +165,11 @@ fn open_locked(s: &Settings, fs: Arc<Fs>, lock: File, visit: Visit) -> Result<(L
     };
     if let Found::Damaged(text) = &found {
         return damaged(s, text);
+    }
+    match scan::find_damage(&fs, &s.dir.join("log")) {
+        Ok(Some(text)) => return damaged(s, &text),
+        Ok(None) => {}
+        Err(e) => return fail(Why::Io, format!("cannot read the log in {}: {e}", s.dir.display())),
     }
     let engine = match Engine::open_with_file_system(engine_config(s), fs.clone()) {
         Ok(e) => e,

@@ -1,0 +1,74 @@
+//! Reads the log files before raft-engine does. It checks only the last batch of each file, cuts a bad one off also where
+//! others follow, and panics over the hole; here such a file is found first, and named. Only the last file may end
+//! badly: all others were synced whole before the next was begun.
+//!
+//! A file of raft-engine 0.4.2, version 2: magic, version u64, alignment u64; then batches: length << 8 | compression
+//! u64, offset of the footer u64 (both big-endian), entries and their CRC-32 (little-endian, absent without entries),
+//! footer and its CRC-32, the latter combined with the low half of the file's number by exclusive or.
+
+use std::io;
+use std::path::Path;
+
+use raft_engine::env::{FileSystem, Handle, Permission};
+
+use crate::fs::Fs;
+
+const MAGIC: &[u8] = b"RAFT-LOG-FILE-HEADER-9986AB3E47F320B394C8E84916EB0ED5";
+const HEADER: usize = MAGIC.len() + 16;
+const BATCH_HEADER: usize = 16;
+
+/// What is wrong with a file that is not the last, if anything is.
+pub fn find_damage(fs: &Fs, dir: &Path) -> io::Result<Option<String>> {
+    let mut files = Vec::new();
+    for e in std::fs::read_dir(dir)? {
+        let name = e?.file_name().to_string_lossy().into_owned();
+        if let Some(seq) = name.strip_suffix(".raftlog").and_then(|s| s.parse::<u64>().ok()) {
+            files.push((seq, name));
+        }
+    }
+    files.sort();
+    if let Some(w) = files.windows(2).find(|w| w[1].0 != w[0].0 + 1) {
+        return Ok(Some(format!("a file between {} and {} is missing", w[0].1, w[1].1)));
+    }
+    files.pop();
+    for (seq, name) in files {
+        let file = fs.open(dir.join(&name), Permission::ReadOnly)?;
+        let mut data = vec![0; file.file_size()?];
+        let n = file.read_at(0, &mut data)?;
+        if let Err(at) = check(&data[..n], seq as u32) {
+            return Ok(Some(format!("{name} has a bad record at byte {at}")));
+        }
+    }
+    Ok(None)
+}
+
+fn check(data: &[u8], signature: u32) -> Result<(), usize> {
+    if data.len() < HEADER || data[..MAGIC.len()] != *MAGIC || data[MAGIC.len()..HEADER] != [0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0] {
+        return Err(0);
+    }
+    let mut at = HEADER;
+    while at < data.len() {
+        at += batch(&data[at..], signature).ok_or(at)?;
+    }
+    Ok(())
+}
+
+/// The length of a whole batch.
+fn batch(data: &[u8], signature: u32) -> Option<usize> {
+    let head = data.get(..BATCH_HEADER)?;
+    let len = (u64::from_be_bytes(head[..8].try_into().unwrap()) >> 8) as usize;
+    let footer = u64::from_be_bytes(head[8..].try_into().unwrap()) as usize;
+    if head[7] > 1 || footer < BATCH_HEADER || footer > len {
+        return None;
+    }
+    let whole = data.get(..len)?;
+    let entries = &whole[BATCH_HEADER..footer];
+    let ok = sum_ok(&whole[footer..], signature) && (entries.is_empty() || sum_ok(entries, 0));
+    ok.then_some(len)
+}
+
+fn sum_ok(block: &[u8], signature: u32) -> bool {
+    let Some(body) = block.len().checked_sub(4) else { return false };
+    let sum = u32::from_le_bytes(block[body..].try_into().unwrap()) ^ signature;
+    crc32fast::hash(&block[..body]) == sum
+}
