@@ -168,7 +168,14 @@ def process():
     return counted
 
 
+def tidy():
+    """clang-tidy counts as one check; its findings are shown."""
+    build("build/asan", ["check_layers"], "-DCLEAT_SANITIZE=address,undefined")
+    return one_check("clang-tidy", "tools/progress.sh", "Running clang-tidy", "tools/tidy.sh", "build/asan")
+
+
 STAGES = {
     "static": Stage("formats, paths, scripts", static),
     "unit": Stage("unit, scenario and simulator tests under ASan and UBSan", unit),
+    "tidy": Stage("clang-tidy on all sources", tidy),
 }

@@ -88,7 +88,9 @@ void Model::end_session(uint64_t id, Why why) {
   }
   std::sort(waiters.begin(), waiters.end());
   std::sort(holds.begin(), holds.end());
-  for (const auto& [arrival, name] : waiters) {
+  for (const auto& waiter : waiters) {
+    const auto arrival = waiter.first;
+    const auto& name = waiter.second;
     auto& queue = names_[name].queue;
     const auto it = std::find_if(queue.begin(), queue.end(), [&](const Waiter& w) { return w.arrival == arrival; });
     const Waiter w = *it;

@@ -92,7 +92,7 @@ Result<Reply> Connection::wait(Wanted wanted, TimePoint deadline, int wake_fd) {
   }
 }
 
-Status Connection::broken(Status why) {
+Status Connection::broken(const Status& why) {
   socket_.close();
   return {Code::kIo, "lost the server at " + endpoint_.text() + ": " + why.message()};
 }

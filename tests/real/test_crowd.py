@@ -94,7 +94,7 @@ def test_twenty_thousand_connections(make_node):
 
 
 def test_one_connection_too_many_is_told_why(make_node):
-    node = make_node("--connections", 20)
+    node = make_node("--max-connections", 20)
     with contextlib.ExitStack() as stack:
         open_crowd(node.address, 20, stack)
         one = stack.enter_context(wire.Connection(node.address))
