@@ -44,7 +44,7 @@ class Connection {
   base::Status connect(const Endpoint& endpoint, TimePoint deadline);
   // Polls until something happens. kNotFound: the deadline passed or wake_fd is readable.
   base::Status poll_once(TimePoint deadline, int wake_fd);
-  base::Status broken(base::Status why);
+  base::Status broken(const base::Status& why);
 
   Endpoint endpoint_;
   Socket socket_;
