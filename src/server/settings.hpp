@@ -25,12 +25,12 @@ struct Config {
   std::string log_level = "info";
   std::string log_format = "text";
 
-  int64_t connections = 20'000;
-  int64_t pipeline = 1'024;
-  int64_t output_buffer = 8 << 20;
-  int64_t output_buffers = 256 << 20;
-  int64_t input_buffers = 256 << 20;
-  int64_t subscriptions = 1'024;
+  int64_t max_connections = 20'000;
+  int64_t max_pipeline = 1'024;
+  int64_t max_output_bytes = 8 << 20;
+  int64_t max_output_total_bytes = 256 << 20;
+  int64_t max_input_total_bytes = 256 << 20;
+  int64_t max_subscriptions = 1'024;
   int64_t event_buffer = 100'000;
 
   resp::Limits limits;  // of single requests

@@ -1,0 +1,59 @@
+// Who hears of changes: EVENTS watchers (RESP3, by prefix, resumable out of the ring) and subscribers of cleat:<name>
+// (messages of one line of JSON, by channel or pattern). A reader that is too slow gets one gap in place of what it
+// missed; nobody else notices.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "lock/outcome.hpp"
+#include "resp/request.hpp"
+#include "server/connection.hpp"
+#include "server/event_ring.hpp"
+
+namespace cleat::server {
+
+// Restores from a backup start a new one; this version knows none.
+inline constexpr uint64_t kIncarnation = 1;
+
+class EventHub {
+ public:
+  // Told each connection that got something into its output.
+  using Wrote = std::function<void(Connection&, bool gap)>;
+
+  // `backlog`: unsent bytes of a connection from which on events are kept back.
+  EventHub(size_t ring_capacity, size_t backlog) : ring_(ring_capacity), backlog_(backlog) {}
+
+  EventRing& ring() { return ring_; }
+  bool anyone() const { return !watchers_.empty() || !by_channel_.empty() || !by_pattern_.empty(); }
+
+  void watch(Connection&, std::string_view prefix, base::Revision from);
+  void unwatch(Connection&);
+  // One confirmation each. False: `limit`, subscriptions of one connection, is reached.
+  bool subscribe(Connection&, bool pattern, resp::Words channels, size_t limit);
+  void unsubscribe(Connection&, bool pattern, resp::Words channels);
+  void forget(Connection&);  // its end, or RESET: no confirmations
+
+  // A new event: into the ring, and to subscribers.
+  void add(const lock::Event&, const Wrote&);
+  // To watchers, as far as their output has room; also tells subscribers that had to miss something of it.
+  void deliver(const Wrote&);
+
+ private:
+  void send_message(Connection&, std::string_view pattern, const lock::Event&, const Wrote&);
+  static void write_message(Connection&, std::string_view pattern, std::string_view channel, std::string_view text);
+  void deliver_to(Connection&, const Wrote&);
+  void erase_channel(const std::string& channel, Connection&);
+  static Watching& watching(Connection&);
+
+  EventRing ring_;
+  size_t backlog_;
+  std::vector<Connection*> watchers_, by_pattern_, missed_;
+  std::unordered_map<std::string, std::vector<Connection*>> by_channel_;
+  std::string channel_, json_;  // of the event under way
+};
+
+}  // namespace cleat::server

@@ -1,0 +1,57 @@
+// Drives a Service with real sockets: one thread for I/O, log and apply. Client sockets lie in a poller of our own
+// (net/poller.hpp); signals and, in time, peers are Asio's. The loop waits in Asio, which watches the poller's own
+// descriptor; while clients keep it busy it looks at the poller only.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/signal_set.hpp>
+#include <cstdint>
+
+#include "net/listener.hpp"
+#include "net/poller.hpp"
+#include "net/service_notify.hpp"
+#include "server/service.hpp"
+
+namespace cleat::server {
+
+class EventLoop {
+ public:
+  EventLoop(Service&, net::Listener&, replica::Clock&, const net::ServiceNotify&);
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  // Until SIGTERM, SIGINT or stop(); then says good-bye to the clients.
+  void run();
+  // From the loop's own thread, or by post() of its io_context.
+  void stop();
+  asio::io_context& io() { return io_; }
+  // One turn, waiting for input if `may_wait`.
+  void turn(bool may_wait);
+  // For Service: the socket of a connection that ended.
+  void close_socket(Connection&);
+
+ private:
+  std::span<net::Ready> wait(bool may_wait);
+  void await_signal();
+  void watch_poller();
+  void accept_all();
+  void read_from(Connection&);
+  void flush(Connection&);
+  void tell_watchdog();
+
+  Service& service_;
+  net::Listener* listener_;
+  replica::Clock& clock_;
+  const net::ServiceNotify& notify_;
+  asio::io_context io_;
+  asio::signal_set signals_;
+  net::Poller poller_;
+  asio::posix::stream_descriptor poller_ready_;
+  bool watching_ = false, stopping_ = false;
+  unsigned busy_turns_ = 0;
+  int64_t next_watchdog_us_ = 0;
+};
+
+}  // namespace cleat::server

@@ -1,0 +1,61 @@
+#include "server/metrics.hpp"
+
+namespace cleat::server {
+
+using lock::EventKind;
+using lock::Result;
+using lock::Verb;
+using lock::Why;
+
+void Metrics::count(const lock::Outcome& o) {
+  if (o.verb == Verb::kUnlock) unlocks += o.result == Result::kDone;
+  if (o.verb == Verb::kRenew) renewals += o.result == Result::kDone;
+  if (o.verb == Verb::kOpenSession) sessions_opened += o.result == Result::kOpened;
+  if (o.verb != Verb::kLock || o.repeated) return;
+  if (o.result == Result::kQueued) {
+    ++lock_requests, ++had_to_wait;
+    return;
+  }
+  // What was queued before was counted as a request then.
+  const bool waited = o.pushed || o.waited_ms > 0 || o.why == Why::kTimedOut || o.why == Why::kCancelled;
+  if (!waited) ++lock_requests;
+  switch (o.result) {
+    case Result::kGranted:
+      ++(waited ? granted_after_wait : granted_at_once);
+      wait_ms.add(o.waited_ms);
+      break;
+    case Result::kNotGranted:
+      ++(o.why == Why::kTimedOut ? timed_out : o.why == Why::kCancelled ? cancelled : busy);
+      break;
+    case Result::kDeadlock:
+      ++refused_deadlock;
+      break;
+    case Result::kMode:
+      ++refused_mode;
+      break;
+    case Result::kLimit:
+      ++refused_limit;
+      break;
+    case Result::kNoSession:
+      ++refused_session;
+      break;
+    default:
+      ++refused_other;
+  }
+}
+
+void Metrics::count(const lock::Event& e) {
+  ++events;
+  if (e.kind == EventKind::kRevoked) ++revocations;
+  if (e.kind == EventKind::kUndelivered) ++undelivered;
+  if (e.kind != EventKind::kExpired) return;
+  ++(e.why == Why::kTtl       ? holds_ended_by_ttl
+     : e.why == Why::kMaxHold ? holds_ended_by_max_hold
+                              : holds_ended_with_session);
+}
+
+double Metrics::contention() const {
+  return lock_requests == 0 ? 0 : static_cast<double>(had_to_wait + busy) / static_cast<double>(lock_requests);
+}
+
+}  // namespace cleat::server

@@ -1,0 +1,22 @@
+// Sizes of what waits to be sent that are no settings: they only decide who waits for whom.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace cleat::server {
+
+inline constexpr size_t kOutputHighWater = 1 << 20;  // no more requests are read from a connection beyond it
+inline constexpr size_t kEventBacklog = 512 << 10;   // events are kept back beyond it
+inline constexpr size_t kOutputKept = 4 << 10;       // memory that an idle connection keeps for its next answer
+
+inline constexpr std::string_view kNothingToCloseError =
+    "ERR this connection speaks for no session: there is nothing to close";
+inline constexpr std::string_view kNoOwnSessionError =
+    "NOSESSION this connection speaks for no session: SESSION OPEN or SESSION ATTACH first, or give id and key";
+inline constexpr std::string_view kSubscriptionsError =
+    "LIMIT max-subscriptions is reached for this connection: UNSUBSCRIBE, use a pattern or another connection";
+inline constexpr std::string_view kInputLimitError =
+    "LIMIT max-input-total-bytes is reached: unfinished requests of all connections take too much, send smaller ones";
+
+}  // namespace cleat::server

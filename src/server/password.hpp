@@ -1,0 +1,18 @@
+// The password of a node: read once from its file, compared without telling by time how much of it was right.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/status.hpp"
+
+namespace cleat::server {
+
+// First line of the file, without its line end. kInvalid: unreadable, empty, or open to others than owner and group;
+// the line says what to do.
+base::Result<std::string> read_password(const std::string& path);
+
+// Takes as long for any two texts of their lengths.
+bool same_secret(std::string_view given, std::string_view secret);
+
+}  // namespace cleat::server

@@ -1,0 +1,282 @@
+#include "server/service.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "resp/errors.hpp"
+#include "server/output_limits.hpp"
+
+namespace cleat::server {
+namespace {
+
+constexpr int64_t kVouchEveryUs = 1'000'000;
+constexpr size_t kVouchSlice = 2'000;            // connections looked at in one turn; probing costs a system call each
+constexpr int64_t kVouchSliceEveryUs = 20'000;   // until all were
+constexpr int64_t kHeardRecentlyUs = 2'000'000;  // no probing of who sent something since
+
+}  // namespace
+
+Service::Service(Config& config, std::string password, replica::Clock& clock, Surroundings surroundings)
+    : config_(config),
+      password_(std::move(password)),
+      clock_(clock),
+      around_(std::move(surroundings)),
+      events_(static_cast<size_t>(config.event_buffer), kEventBacklog),
+      input_pool_(config.limits),
+      reader_(config.limits),
+      started_us_(clock.mono_us()) {
+  now_us_ = started_us_;
+}
+
+Service::~Service() = default;
+
+void Service::serve(replica::Replica& replica) {
+  replica_ = &replica;
+  events_.ring().begin_after(replica.machine().revision());
+}
+
+Connection* Service::connect(std::string peer, std::string local, std::string& refusal) {
+  if (connections_.size() >= static_cast<size_t>(config_.max_connections)) {
+    ++metrics_.connections_refused;
+    refusal = fmt::format("-{}\r\n", resp::kConnectionsError);
+    return nullptr;
+  }
+  ++metrics_.connections_accepted;
+  const base::ConnectionRef ref = {1, replica_->boot(), ++last_connection_};
+  auto connection = std::make_unique<Connection>(ref, input_pool_);
+  connection->peer = std::move(peer);
+  connection->local = std::move(local);
+  connection->opened_us = connection->heard_us = now_us_;
+  connection->authenticated = password_.empty();
+  return connections_.emplace(ref.connection, std::move(connection)).first->second.get();
+}
+
+Connection* Service::find(uint64_t id) const {
+  const auto it = connections_.find(id);
+  return it == connections_.end() ? nullptr : it->second.get();
+}
+
+void Service::touch(Connection& c) {
+  if (c.touched) return;
+  c.touched = true;
+  touched_.push_back(&c);
+}
+
+void Service::resume(Connection& c) {
+  if (c.resumed || c.gone) return;
+  c.resumed = true;
+  resumed_.push_back(c.ref.connection);
+}
+
+void Service::begin_turn() {
+  now_us_ = clock_.mono_us();
+  for (Connection* c : touched_) c->touched = false;
+  touched_.clear();
+  pay_owed();
+  leader_came_ = false;
+  if (stopping_) {
+    for (auto& [id, c] : connections_) touch(*c);
+  }
+  // Both lists may be added to meanwhile.
+  for (const uint64_t id : std::exchange(held_, {})) {
+    if (Connection* c = find(id)) {
+      c->held = false;
+      process(*c);
+    }
+  }
+  for (const uint64_t id : std::exchange(resumed_, {})) {
+    if (Connection* c = find(id)) {
+      c->resumed = false;
+      process(*c);
+    }
+  }
+}
+
+void Service::received(Connection& c, size_t bytes) {
+  if (c.gone) return;
+  metrics_.bytes_in += bytes;
+  c.input.received(bytes);
+  c.heard_us = now_us_;
+  process(c);
+  if (input_pool_.bytes_kept() > static_cast<size_t>(config_.max_input_total_bytes) && c.input.large()) {
+    c.writer().error(kInputLimitError);
+    c.closing = true;
+  }
+  touch(c);
+}
+
+void Service::disconnected(Connection& c) {
+  if (!c.gone) close(c, c.clean_end);
+}
+
+void Service::finish_turn(bool input_left) {
+  pay_owed();
+  if (!read_batch_.empty()) {
+    replica_->read(++last_read_cookie_);
+    read_batches_[last_read_cookie_] = std::exchange(read_batch_, {});
+    fed_ = true;
+  }
+  if (now_us_ >= next_vouch_us_ && !vouched_.empty()) vouch_all();
+  const auto wake = replica_->next_wake_us();
+  if (fed_ || (wake && *wake <= now_us_)) {
+    const bool work = std::exchange(fed_, false);
+    const int64_t before = clock_.mono_us();
+    run_of_ = nullptr;
+    if (input_left) replica_->input_left();
+    replica_->step();
+    if (work) metrics_.commit_us.add(clock_.mono_us() - before);
+  }
+  if (events_.anyone()) deliver_events();
+  enforce_output_limits();
+}
+
+void Service::deliver_events() {
+  events_.deliver([this](Connection& c, bool gap) {
+    gap ? ++metrics_.gaps : ++metrics_.pushes;
+    touch(c);
+  });
+}
+
+void Service::sent(Connection& c, size_t bytes) {
+  metrics_.bytes_out += bytes;
+  c.sent += bytes;
+  if (c.sent == c.out.size()) {
+    c.out.clear();
+    c.sent = 0;
+    if (c.out.capacity() > kOutputKept) std::string().swap(c.out);
+    if (c.closing) close(c, c.clean_end);
+  }
+  total_unsent_ += c.unsent() - c.counted_unsent;
+  c.counted_unsent = c.unsent();
+  // What it asked meanwhile was left until it would read its answers.
+  if (!c.gone && !c.has_pending() && !c.input.unread().empty() && c.unsent() <= kOutputHighWater) resume(c);
+}
+
+void Service::enforce_output_limits() {
+  for (Connection* c : touched_) {
+    if (c->gone) continue;
+    total_unsent_ += c->unsent() - c->counted_unsent;
+    c->counted_unsent = c->unsent();
+    if (c->unsent() <= static_cast<size_t>(config_.max_output_bytes)) continue;
+    spdlog::warn("connection {} ({}) is closed: {} bytes wait for it, more than max-output-bytes", c->ref.connection,
+                 c->peer, c->unsent());
+    ++metrics_.connections_dropped_slow;
+    close(*c, false);
+  }
+  while (total_unsent_ > static_cast<uint64_t>(config_.max_output_total_bytes)) {
+    const auto most = std::max_element(connections_.begin(), connections_.end(), [](const auto& a, const auto& b) {
+      return a.second->counted_unsent < b.second->counted_unsent;
+    });
+    if (most == connections_.end() || most->second->counted_unsent == 0) break;
+    Connection& c = *most->second;
+    spdlog::warn(
+        "connection {} ({}) is closed: it has the most of all unsent answers, which passed "
+        "max-output-total-bytes",
+        c.ref.connection, c.peer);
+    ++metrics_.connections_dropped_slow;
+    close(c, false);
+  }
+}
+
+void Service::close(Connection& c, bool clean) {
+  if (c.gone) return;
+  c.gone = true;
+  gone_.push_back(&c);
+  total_unsent_ -= c.counted_unsent;
+  c.counted_unsent = 0;
+  events_.forget(c);
+  stop_speaking(c, Speaks::kNone);
+  if (c.proposed) {
+    lock::Command command;
+    command.verb = lock::Verb::kConnectionClosed;
+    command.clean = clean;
+    owe(c.ref, command);
+  }
+  if (around_.close_socket) around_.close_socket(c);
+}
+
+void Service::destroy_gone() {
+  if (gone_.empty()) return;
+  const auto is_gone = [](const Connection* c) { return c->gone; };
+  std::erase_if(touched_, is_gone);
+  std::erase_if(vouched_, is_gone);
+  if (run_of_ && run_of_->gone) run_of_ = nullptr;
+  for (Connection* c : std::exchange(gone_, {})) connections_.erase(c->ref.connection);
+}
+
+void Service::owe(const base::ConnectionRef& ref, lock::Command command) {
+  owed_.push_back({ref, command, std::string(command.name)});
+}
+
+void Service::pay_owed() {
+  size_t paid = 0;
+  for (; paid < owed_.size(); ++paid) {
+    Owed& o = owed_[paid];
+    o.command.name = o.name;
+    run_of_ = nullptr;
+    if (replica_->begin_run(o.ref) != replica::Trouble::kNone || replica_->add(o.command) != replica::Trouble::kNone) {
+      break;  // no leader now: again in the next turn
+    }
+    fed_ = true;
+  }
+  owed_.erase(owed_.begin(), owed_.begin() + static_cast<ptrdiff_t>(paid));
+}
+
+void Service::start_vouching(Connection& c) {
+  if (c.vouched) return;
+  c.vouched = true;
+  vouched_.push_back(&c);
+}
+
+// time.md rule 6: a connection's own session lives as long as its other end is heard, by bytes or by answered probes.
+// The same for an explicit session while one of its commands waits on a connection.
+void Service::vouch_all() {
+  const auto vouches = [](const Connection& c) {
+    return !c.gone && c.session && (c.speaks == Speaks::kImplicit || (c.speaks == Speaks::kExplicit && c.waiting));
+  };
+  const size_t last = std::min(vouched_.size(), vouch_from_ + kVouchSlice);
+  for (size_t i = vouch_from_; i < last; ++i) {
+    Connection& c = *vouched_[i];
+    if (!vouches(c)) continue;
+    int64_t silent_us = now_us_ - c.heard_us;
+    if (silent_us > kHeardRecentlyUs && around_.silent_ms) {
+      const int64_t probed_ms = around_.silent_ms(c);
+      if (probed_ms >= 0) silent_us = std::min(silent_us, probed_ms * 1000);
+    }
+    replica_->vouch(c.session, silent_us / 1000);
+    fed_ = true;
+  }
+  vouch_from_ = last == vouched_.size() ? 0 : last;
+  next_vouch_us_ = now_us_ + (vouch_from_ == 0 ? kVouchEveryUs : kVouchSliceEveryUs);
+  if (vouch_from_ != 0) return;
+  std::erase_if(vouched_, [&](Connection* c) { return !vouches(*c) && (c->vouched = false, true); });
+}
+
+std::optional<int64_t> Service::next_wake_us() const {
+  std::optional<int64_t> wake = replica_->next_wake_us();
+  const auto no_later_than = [&wake](int64_t us) { wake = wake ? std::min(*wake, us) : us; };
+  if (!vouched_.empty()) no_later_than(next_vouch_us_);
+  // No leader: looked at again when the replica wakes, and at the latest when the request is to be refused.
+  for (const uint64_t id : held_) {
+    if (const Connection* c = find(id)) no_later_than(c->held_since_us + config_.leaderless_wait_ms * 1000);
+  }
+  return wake;
+}
+
+bool Service::wants_input(const Connection& c) const {
+  return !c.gone && !c.closing && c.unsent() <= kOutputHighWater &&
+         c.pending_count() < static_cast<size_t>(config_.max_pipeline) && c.input.has_space();
+}
+
+void Service::begin_stop() {
+  stopping_ = true;
+  for (auto& [id, c] : connections_) c->closing = true;
+}
+
+void Service::end_stop() {
+  for (auto& [id, c] : connections_) close(*c, c->clean_end);
+}
+
+}  // namespace cleat::server

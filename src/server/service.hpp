@@ -1,0 +1,166 @@
+// The service behind the sockets: reads requests of each connection in order, hands them to the replica, and writes
+// answers, pushes and events into the connections' output. No socket, no clock of its own: a driver (event_loop.hpp, or
+// a test) does this, all on one thread:
+//
+//   begin_turn()
+//   for each connection with bytes: recv into input.space(), received()      for each that went: disconnected()
+//   finish_turn()          -> one step of the replica
+//   for each of touched(): send `out`, then sent()
+//   destroy_gone()
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "replica/replica.hpp"
+#include "resp/request.hpp"
+#include "server/connection.hpp"
+#include "server/event_hub.hpp"
+#include "server/metrics.hpp"
+#include "server/settings.hpp"
+
+namespace cleat::server {
+
+// What the service asks of the process around it.
+struct Surroundings {
+  std::function<base::Status(const std::string& level)> set_log_level;
+  // Milliseconds since the other end's kernel was heard (answered probes); -1: not known.
+  std::function<int64_t(const Connection&)> silent_ms;
+  // The connection's socket is to be closed; it is destroyed soon after.
+  std::function<void(Connection&)> close_socket;
+};
+
+class Service final : public replica::Listener {
+ public:
+  // `config` is kept and changed by CONFIG SET. `password` empty: none is set.
+  Service(Config& config, std::string password, replica::Clock& clock, Surroundings surroundings);
+  ~Service() override;
+
+  // Before the first turn. What the replica told before (its replay at the start) is not served to anyone.
+  void serve(replica::Replica&);
+
+  // Null: the limit of connections is reached (`refusal` is what to send before closing).
+  Connection* connect(std::string peer, std::string local, std::string& refusal);
+
+  void begin_turn();
+  void received(Connection&, size_t bytes);
+  void disconnected(Connection&);  // the other end is gone
+  // `input_left`: there was more to read than this turn read.
+  void finish_turn(bool input_left = false);
+  // Its output, or what it may send, is to be looked at by the driver at the end of this turn.
+  void touch(Connection&);
+  const std::vector<Connection*>& touched() const { return touched_; }
+  void sent(Connection&, size_t bytes);
+  void destroy_gone();
+
+  // The driver should read from this connection now.
+  bool wants_input(const Connection&) const;
+  // Requests were left for the next turn, which should come at once.
+  bool has_more() const { return !resumed_.empty() || (leader_came_ && !held_.empty()); }
+  // When a turn is due without input, in us of the clock; none: when something comes in.
+  std::optional<int64_t> next_wake_us() const;
+
+  // A clean end: no new connections; those with nothing left to be sent are closed, the rest after their answers.
+  void begin_stop();
+  // Closes those that are left; their ends go into the log with one more turn.
+  void end_stop();
+  size_t connections() const { return connections_.size(); }
+  const Metrics& metrics() const { return metrics_; }
+
+  void on_outcome(const lock::Outcome&) override;
+  void on_event(const lock::Event&) override;
+  void on_session_opened(base::SessionId, int64_t ttl_ms, lock::By kind, int64_t log_ms) override;
+  void on_session_ended(base::SessionId, lock::Why) override;
+  void on_read(uint64_t cookie, replica::Trouble) override;
+  void on_keep_alive(uint64_t cookie, const replica::KeepAliveAnswer&, replica::Trouble) override;
+  void on_leadership(bool leads, uint64_t term) override;
+  void on_log(int level, std::string_view line) override;
+
+ private:
+  enum class Taken : uint8_t { kYes, kYesAndStop, kLater };
+  friend class LocalAnswers;  // local_answers.cpp: requests that need neither log nor proof
+
+  // One proposal outside of any request: the end of a connection, an undelivered grant.
+  struct Owed {
+    base::ConnectionRef ref;
+    lock::Command command;  // its views point at `name`
+    std::string name;
+  };
+  struct KeepAliveBatch {
+    uint64_t connection = 0;
+    bool own = false;
+    size_t left = 0;
+    std::vector<std::optional<replica::KeepAliveAnswer>> answers;
+    bool failed = false;
+  };
+
+  // service.cpp: the turn
+  Connection* find(uint64_t id) const;
+  void resume(Connection&);
+  void close(Connection&, bool clean);
+  void owe(const base::ConnectionRef&, lock::Command);
+  void pay_owed();
+  void vouch_all();
+  void start_vouching(Connection&);
+  void enforce_output_limits();
+  void deliver_events();
+
+  // service_requests.cpp: reading and taking requests
+  void process(Connection&);
+  Taken take(Connection&, size_t begin, size_t end);
+  Taken take_change(Connection&, resp::Change&, size_t begin, size_t end);
+  Taken take_read(Connection&, size_t begin, size_t end);
+  Taken take_keep_alive(Connection&, const resp::KeepAlive&, size_t begin, size_t end);
+  Taken refuse_change(Connection&, replica::Trouble);
+  bool propose(Connection&, lock::Command&, replica::Trouble&);
+  std::optional<std::string_view> identify(Connection&, lock::Command&);
+  void answer_pending_reads(Connection&, replica::Trouble);
+
+  // service_outcomes.cpp: what the replica tells
+  void answer_outcome(Connection&, const lock::Outcome&);
+  void pop_answered(Connection&);
+  void push_outcome(const lock::Outcome&);
+  void apply_session_change(Connection&, const lock::Outcome&);
+  void undeliver(const lock::Outcome&);
+  void push_loss(const lock::Event&);
+
+  // service_sessions.cpp: who speaks for which session
+  void speak_for(Connection&, Speaks, base::SessionId, uint32_t epoch, std::string_view key);
+  void stop_speaking(Connection&, Speaks now);
+  bool end_implicit_session(Connection&);
+
+  Config& config_;
+  const std::string password_;
+  replica::Clock& clock_;
+  Surroundings around_;
+  replica::Replica* replica_ = nullptr;
+  Metrics metrics_;
+  EventHub events_;
+  InputPool input_pool_;
+
+  std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
+  std::unordered_map<uint64_t, std::vector<Connection*>> speakers_;  // by session
+  std::vector<Connection*> touched_, gone_, vouched_;
+  std::vector<uint64_t> resumed_, held_;
+  std::vector<Owed> owed_;
+
+  std::vector<uint64_t> read_batch_;  // connections whose reads this turn's proof is for
+  std::unordered_map<uint64_t, std::vector<uint64_t>> read_batches_;
+  std::unordered_map<uint64_t, KeepAliveBatch> keep_alive_batches_;
+  uint64_t last_read_cookie_ = 0, last_keep_alive_batch_ = 0;
+
+  resp::Request request_;
+  resp::RequestParser reader_;    // of reads that are read again
+  Connection* run_of_ = nullptr;  // whose run was begun last and may be added to
+  uint64_t last_connection_ = 0;
+  uint64_t total_unsent_ = 0;
+  int64_t now_us_ = 0, started_us_ = 0, next_vouch_us_ = 0;
+  size_t vouch_from_ = 0;
+  bool fed_ = false, leader_came_ = false, stopping_ = false;
+};
+
+}  // namespace cleat::server

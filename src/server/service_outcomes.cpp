@@ -1,0 +1,139 @@
+// What the replica tells: outcomes to those who asked, pushes to those whom they concern, events to the hub.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "resp/errors.hpp"
+#include "resp/outcome_reply.hpp"
+#include "server/service.hpp"
+
+namespace cleat::server {
+
+using lock::Outcome;
+using lock::Result;
+using lock::Verb;
+
+void Service::on_outcome(const Outcome& o) {
+  if (!replica_ || o.to.boot != replica_->boot() || o.verb == Verb::kConnectionClosed) return;
+  metrics_.count(o);
+  Connection* c = find(o.to.connection);
+  if (o.pushed) {
+    push_outcome(o);
+  } else if (c && !c->gone) {
+    answer_outcome(*c, o);
+  } else {
+    undeliver(o);
+  }
+}
+
+void Service::answer_outcome(Connection& c, const Outcome& o) {
+  const auto is_it = [&](const Pending& p) { return p.kind == Pending::Kind::kChange && p.seq == o.seq; };
+  if (!c.has_pending() || !is_it(c.front())) return;  // of a request that another connection joined since
+  Pending& p = c.front();
+  if (o.result == Result::kQueued && !p.async) {
+    // The run stopped here. What is behind it is read again when this is decided.
+    c.waiting = true;
+    c.input.rewind(p.end);
+    c.pending.resize(c.answered + 1);
+    c.input.settle();
+    if (c.speaks == Speaks::kExplicit) start_vouching(c);
+    return;
+  }
+  auto writer = c.writer();
+  apply_session_change(c, o);
+  if (resp::wants_blocker(o, p.full)) {
+    const lock::Blocker blocker = replica_->machine().blocker(o.name, o.mode);
+    resp::write_outcome(writer, o, true, &blocker);
+  } else {
+    resp::write_outcome(writer, o, p.full);
+  }
+  pop_answered(c);
+}
+
+void Service::pop_answered(Connection& c) {
+  c.waiting = false;
+  c.pop_front();
+  while (c.has_pending() && c.front().kind == Pending::Kind::kRefused) {
+    ++metrics_.refused_disk_full;
+    c.writer().error(resp::kDiskFullError);
+    c.pop_front();
+  }
+  touch(c);
+  if (c.has_pending()) return;
+  if (c.input.unread().empty()) {
+    c.input.settle();
+  } else {
+    resume(c);
+  }
+}
+
+// A session's grant that nobody heard of must not stand (protocol.md "Sessions and connections").
+void Service::undeliver(const Outcome& o) {
+  if (o.verb != Verb::kLock || o.result != Result::kGranted || o.repeated) return;
+  if (!o.req.empty() || !o.token.empty()) return;
+  lock::Command command;
+  command.verb = Verb::kUndeliver;
+  command.name = o.name;
+  command.fence = o.fence;
+  owe(o.to, command);
+}
+
+// To all RESP3 connections that speak for the session; a token's to the one that asked.
+void Service::push_outcome(const Outcome& o) {
+  const auto push_to = [&](Connection& c) {
+    if (c.gone || !c.resp3()) return;
+    auto writer = c.writer();
+    resp::write_outcome_push(writer, o);
+    ++metrics_.pushes;
+    touch(c);
+  };
+  Connection* asker = find(o.to.connection);
+  if (!o.token.empty() || !asker || !asker->session) {
+    if (asker) push_to(*asker);
+    return;
+  }
+  const auto it = speakers_.find(asker->session.value);
+  if (it == speakers_.end()) return;
+  for (Connection* c : it->second) push_to(*c);
+}
+
+void Service::on_event(const lock::Event& e) {
+  if (!replica_) return;
+  metrics_.count(e);
+  if (e.forced) push_loss(e);
+  events_.add(e, [this](Connection& c, bool gap) {
+    gap ? ++metrics_.gaps : ++metrics_.pushes;
+    touch(c);
+  });
+}
+
+void Service::push_loss(const lock::Event& e) {
+  const auto push_to = [&](Connection& c) {
+    if (c.gone || !c.resp3()) return;
+    auto writer = c.writer();
+    resp::write_lost_push(writer, e, kIncarnation);
+    ++metrics_.pushes;
+    touch(c);
+  };
+  if (!e.session) {
+    if (e.holder.boot != replica_->boot()) return;
+    if (Connection* c = find(e.holder.connection)) push_to(*c);
+    return;
+  }
+  const auto it = speakers_.find(e.session.value);
+  if (it == speakers_.end()) return;
+  for (Connection* c : it->second) push_to(*c);
+}
+
+void Service::on_leadership(bool leads, uint64_t term) {
+  spdlog::info("term {}: this node {}", term, leads ? "leads" : "does not lead");
+  leader_came_ |= leads;
+}
+
+void Service::on_log(int level, std::string_view line) {
+  constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
+                                                   spdlog::level::err, spdlog::level::critical};
+  spdlog::log(kLevels[std::clamp(level, 0, 4)], "{}", line);
+}
+
+}  // namespace cleat::server
