@@ -5,6 +5,7 @@ if(CLEAT_SANITIZE)
   add_link_options(-fsanitize=${CLEAT_SANITIZE})
   # Instrumented code confuses this warning (gcc's manual says so); the Release build has it.
   add_compile_options(-Wno-maybe-uninitialized)
+  set(CMAKE_CXX_FLAGS_RELEASE "-O1 -g1")
 endif()
 if(CLEAT_MUTANTS)
   add_compile_definitions(CLEAT_MUTANTS=1)

@@ -168,6 +168,13 @@ def process():
     return counted
 
 
+def threads():
+    """TSan, for the tests of those parts that run threads beside the pump."""
+    targets = ["replica_test", "raft_test", "server_test", "storage_test"]
+    build("build/tsan", targets, "-DCLEAT_SANITIZE=thread")
+    return run_ctest("build/tsan", "tsan", "-R", "^(" + "|".join(t.removesuffix("_test") for t in targets) + ")$")
+
+
 def tidy():
     """clang-tidy counts as one check; its findings are shown."""
     build("build/asan", ["check_layers"], "-DCLEAT_SANITIZE=address,undefined")
@@ -177,5 +184,6 @@ def tidy():
 STAGES = {
     "static": Stage("formats, paths, scripts", static),
     "unit": Stage("unit, scenario and simulator tests under ASan and UBSan", unit),
+    "threads": Stage("the parts with threads under TSan", threads),
     "tidy": Stage("clang-tidy on all sources", tidy),
 }
