@@ -12,6 +12,13 @@
 
 namespace cleat::lock {
 
+// What the decoder lets through; the commands' own limits are narrower (TTL up to 24 h) and checked before proposing.
+inline constexpr uint8_t kMaxPriority = 9;
+inline constexpr int64_t kMaxDurationMs = 3'000'000'000;  // TTL, MAXHOLD, DELAY: with any margin below 2^32
+inline constexpr int64_t kMaxWaitMs = int64_t{1} << 40;   // some 34 years
+inline constexpr int64_t kMaxStampMs = (int64_t{1} << 53) - 1;
+inline constexpr uint64_t kMaxFence = (uint64_t{1} << 53) - 1;
+
 // Stored in the log: never renumber.
 enum class Verb : uint8_t {
   kTick = 1,       // nothing but the entry's stamp

@@ -46,8 +46,9 @@ class Machine {
   std::vector<HistoryView> history(std::string_view name, uint32_t count) const;  // newest last
   bool check(std::string_view name, base::Fence) const;
   std::optional<SessionView> session(base::SessionId) const;
-  SessionsPage sessions(base::SessionId after, uint32_t count) const;  // by rising id
-  std::optional<SessionState> session_state(base::SessionId) const;    // O(1), no allocation
+  SessionsPage sessions(base::SessionId after, uint32_t count) const;                        // by rising id
+  std::optional<SessionState> session_state(base::SessionId) const;                          // O(1), no allocation
+  void each_session(const std::function<void(base::SessionId, By, int64_t ttl_ms)>&) const;  // by rising id
   // What stands in the way of a request that just got kNotGranted or kQueued; for FULL answers.
   Blocker blocker(std::string_view name, Mode) const;
   Totals totals() const;

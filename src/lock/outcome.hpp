@@ -26,11 +26,12 @@ enum class Result : uint8_t {
   kExpired = 13,  // the hold meant was lost: why
   kRevoked = 14,
   kNoSession = 15,
-  kDeadlock = 16,   // NOREENTRY by the holder itself
-  kMode = 17,       // held in `held_mode`, which does not cover the asked one: use CONVERT
-  kLimit = 18,      // `limit`, `limit_value`; retry_ms
-  kReqReused = 19,  // same REQ, other arguments: ERR
-  kWrongKey = 20,   // ATTACH
+  kDeadlock = 16,      // NOREENTRY by the holder itself
+  kMode = 17,          // held in `held_mode`, which does not cover the asked one: use CONVERT
+  kLimit = 18,         // `limit`, `limit_value`; retry_ms
+  kReqReused = 19,     // same REQ, other arguments: ERR
+  kWrongKey = 20,      // ATTACH
+  kImplicitBusy = 21,  // OPEN or ATTACH while the connection's own session holds or waits for something: ERR
 };
 
 // Why a hold ended or a request was refused. Stored in history and losses: never renumber.

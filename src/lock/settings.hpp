@@ -18,9 +18,10 @@ enum class Limit : uint8_t {
   kHolds,
   kWaiters,
   kReqResults,
+  kFences,  // 2^53 - 1 holds were granted: no more can be
 };
 std::string_view limit_name(
-    Limit);  // "waiters-per-name", "holds-per-session", "sessions", "holds", "waiters", "req-results"
+    Limit);  // "waiters-per-name", "holds-per-session", "sessions", "holds", "waiters", "req-results", "fences"
 
 struct Settings {
   uint32_t margin_ppm = 10'000;       // clock rate margin: 1%

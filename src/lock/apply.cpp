@@ -1,0 +1,111 @@
+// One entry: decoded whole before anything changes, then what is due, then its runs.
+#include "lock/core.hpp"
+
+namespace cleat::lock {
+
+base::Status Core::apply(std::string_view entry, Sink& to) {
+  EntryReader reader(entry);
+  steps.clear();
+  Step step;
+  while (reader.next_run(step.from)) {
+    step.run_begins = true;
+    while (reader.next_command(step.command)) {
+      if (step.command.verb == Verb::kConfigure && !decode_settings(step.command.data).ok())
+        return {base::Code::kCorrupt, "a log entry carries settings that cannot be read"};
+      steps.push_back(step);
+      step.run_begins = false;
+    }
+  }
+  if (!reader.ok()) return {base::Code::kCorrupt, "a log entry is malformed"};
+  if (reader.stamp().log_ms < log_ms)
+    return {base::Code::kCorrupt, "a log entry's time lies before that of the one before"};
+
+  sink = &to;
+  log_ms = reader.stamp().log_ms;
+  wall_ms = reader.stamp().wall_ms;
+  run_due();
+  bool stopped = false;
+  for (const Step& s : steps) {
+    if (s.run_begins) stopped = false;
+    if (stopped) continue;
+    stopped = !run_command(s.from, s.command);
+    settle_all();
+  }
+  sink = nullptr;
+  return {};
+}
+
+bool Core::run_command(const base::ConnectionRef& from, const Command& c) {
+  switch (c.verb) {
+    case Verb::kLock:
+      return lock(from, c);
+    case Verb::kUnlock:
+      unlock(from, c);
+      break;
+    case Verb::kRenew:
+      renew(from, c);
+      break;
+    case Verb::kPut:
+      put(from, c);
+      break;
+    case Verb::kCancel:
+      cancel(from, c);
+      break;
+    case Verb::kOpenSession:
+      open_session(from, c);
+      break;
+    case Verb::kAttachSession:
+      attach_session(from, c);
+      break;
+    case Verb::kCloseSession:
+      close_session(from, c);
+      break;
+    default:
+      run_housekeeping(from, c);
+      break;
+  }
+  return true;
+}
+
+// What the service itself proposes; nobody waits for an answer.
+void Core::run_housekeeping(const base::ConnectionRef& from, const Command& c) {
+  const Handle session = c.session ? find_session(c.session) : 0;
+  switch (c.verb) {
+    case Verb::kConfigure:
+      configure(c);
+      break;
+    case Verb::kBootEnded:
+      boot_ended(from);
+      break;
+    case Verb::kConnectionClosed:
+      connection_closed(from, c.clean);
+      break;
+    case Verb::kMark:
+      if (!session) break;
+      touch_session(session);
+      sessions[session].marked = true;
+      sessions[session].mark_ms = c.heard_ms;
+      break;
+    case Verb::kHeard:
+      if (session) clear_mark(session);
+      break;
+    case Verb::kExpire:
+      if (session) end_session(session, Why::kSessionExpired, true);
+      break;
+    case Verb::kUndeliver:
+      undeliver(c);
+      break;
+    default:
+      break;
+  }
+}
+
+void Core::configure(const Command& c) {
+  settings = *decode_settings(c.data);
+  trim_history();
+  for (const auto& [id, session] : session_order)
+    while (sessions[session].counted_reqs > settings.req_results_per_session) drop_req(sessions[session].first_req);
+  while (req_order.size() > settings.req_results) drop_req(req_order.top().ref);
+}
+
+}  // namespace cleat::lock
