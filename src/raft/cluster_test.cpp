@@ -116,6 +116,43 @@ TEST(Cluster, LaggingMemberGetsASnapshotAndSurvivesARestart) {
   EXPECT_EQ(c.at(lagging).applied.payloads(), std::vector<std::string>{"late"});
 }
 
+TEST(Cluster, AfterAReceivedSnapshotOldFilesGoAndRestartsWork) {
+  Cluster c;
+  const uint64_t leader = c.leader();
+  const uint64_t lagging = leader % 3 + 1;
+  auto& l = c.at(leader);
+  auto& m = c.at(lagging);
+  for (int round = 0; round < 3; ++round) {
+    c.cut_off = {lagging};
+    for (int i = 0; i < 5; ++i) {
+      ASSERT_TRUE(c.propose(leader, "gap"));
+      c.settle();
+    }
+    const uint64_t index = l.group->status().applied;
+    ASSERT_TRUE(l.group->compact({index, 0, l.group->members()}, index + 1).ok());
+    c.cut_off = {};
+    c.ticks(10);
+    ASSERT_EQ(m.snapshots, static_cast<size_t>(round) + 1);
+    // Enough to turn over several log files, so that the one with the cleaned group is purged.
+    for (int i = 0; i < 120; ++i) {
+      ASSERT_TRUE(c.propose(leader, std::string(60'000, 'x')));
+      c.settle();
+    }
+    c.ticks(2);
+    m.options.snapshot = SnapshotMark{m.group->status().applied, l.group->status().term, m.group->members()};
+    ASSERT_TRUE(m.group->compact(*m.options.snapshot, m.options.snapshot->index - 2).ok());
+    m.group->purge().run();
+    ASSERT_TRUE(c.propose(leader, "after the purge"));
+    c.settle();
+    c.ticks(2);
+    c.crash(lagging, static_cast<uint64_t>(round));
+    c.restart(lagging);
+    c.ticks(3);
+    EXPECT_EQ(m.applied.payloads(), std::vector<std::string>{"after the purge"});
+    EXPECT_EQ(m.group->status().last, l.group->status().last);
+  }
+}
+
 TEST(Cluster, ANewMemberIsSentASnapshotOnceThereIsOne) {
   Cluster c;
   const uint64_t leader = c.leader();

@@ -36,6 +36,8 @@ class Cluster {
       m.options.seed = seed;
       for (uint64_t v = 1; v <= count; ++v) m.options.bootstrap_voters.push_back(v);
       m.options.prefill = false;
+      m.options.log_file_bytes = 1u << 20;
+      m.options.log_keep_bytes = 4u << 20;
       m.options.disk = &m.disk;
       m.group = open(m.options);
     }
