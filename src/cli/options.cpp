@@ -1,0 +1,364 @@
+#include "cli/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <memory>
+
+#include "cli/duration.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/help.hpp"
+#include "server/info.hpp"
+
+namespace cleat::cli {
+namespace {
+
+using Environment = std::function<const char*(const char*)>;
+
+// From within a callback of an option, whose name CLI11 puts in front.
+[[noreturn]] void invalid(const std::string& message) {
+  throw CLI::ValidationError(message);
+}
+
+struct Bounds {
+  milliseconds least{0}, most{24 * 3'600'000};
+};
+
+// Options with a value that is checked as it is read; what is wrong names the option as it was written.
+void add_duration(CLI::App& app, const std::string& name, const std::string& help, Bounds bounds,
+                  std::function<void(milliseconds)> set) {
+  CLI::Option* option = app.add_option(name)->description(help)->type_name("DURATION")->expected(1);
+  option->each([bounds, set = std::move(set)](const std::string& text) {
+    const auto value = parse_duration(text);
+    if (!value.ok()) invalid(value.status().message());
+    if (*value < bounds.least) invalid("'" + text + "' is shorter than " + format_duration(bounds.least));
+    if (*value > bounds.most) invalid("'" + text + "' is longer than " + format_duration(bounds.most));
+    set(*value);
+  });
+}
+
+void add_number(CLI::App& app, const std::string& name, const std::string& help, int64_t least, int64_t most,
+                std::function<void(int64_t)> set) {
+  CLI::Option* option = app.add_option(name)->description(help)->type_name("N")->expected(1);
+  option->each([least, most, set = std::move(set)](const std::string& text) {
+    int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most) {
+      invalid("'" + text + "' is no whole number from " + std::to_string(least) + " to " + std::to_string(most));
+    }
+    set(value);
+  });
+}
+
+void add_choice(CLI::App& app, const std::string& name, const std::string& help, std::vector<std::string> choices,
+                std::function<void(const std::string&)> set) {
+  std::string all;
+  for (const std::string& choice : choices) all += (all.empty() ? "" : "|") + choice;
+  CLI::Option* option = app.add_option(name)->description(help)->type_name(all)->expected(1);
+  option->each([all, choices = std::move(choices), set = std::move(set)](const std::string& text) {
+    if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
+      invalid("'" + text + "' is none of " + all);
+    }
+    set(text);
+  });
+}
+
+constexpr milliseconds kShortestTtl{500};
+
+std::string mode_word(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::toupper(c); });
+  return text;
+}
+
+// Builds the App; what it reads lands in an Invocation.
+class Grammar {
+ public:
+  explicit Grammar(const Environment& environment) : environment_(environment) {
+    app_.footer(help::kProgram);
+    app_.set_version_flag("--version", "cleat " + std::string(server::kCleatVersion));
+    app_.require_subcommand(1);
+    app_.get_formatter()->column_width(34);
+    app_.get_formatter()->label("SUBCOMMAND", "COMMAND");
+    app_.get_formatter()->label("Subcommands", "Commands");
+    app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+    add_serve();
+    add_run();
+    add_lock();
+    add_unlock();
+    add_renew();
+    add_show();
+    add_ls();
+    add_history();
+    add_events();
+    add_sessions();
+    add_status();
+  }
+
+  CLI::App& app() { return app_; }
+  Invocation& invocation() { return invocation_; }
+  bool knows(const std::string& command) const {
+    const auto all = app_.get_subcommands([](const CLI::App*) { return true; });
+    return std::any_of(all.begin(), all.end(), [&](const CLI::App* sub) { return sub->get_name() == command; });
+  }
+
+ private:
+  CLI::App& add(const std::string& name, const std::string& what, const char* footer, bool prints = true) {
+    CLI::App& sub = *app_.add_subcommand(name, what);
+    sub.footer(footer);
+    if (prints) sub.add_flag("--json", invocation_.common.json, "print JSON instead of text");
+    Common& common = invocation_.common;
+    const char* from_environment = environment_("CLEAT_SERVER");
+    CLI::Option* server = sub.add_option("--server")->type_name("HOST:PORT")->expected(1);
+    server->description("where the server listens (default 127.0.0.1:7420, or CLEAT_SERVER)");
+    const auto set_server = [&common](const std::string& text) {
+      auto endpoint = client::parse_endpoint(text);
+      if (endpoint.ok()) common.server = *endpoint;
+      return endpoint.ok() ? std::string() : endpoint.status().message();
+    };
+    server->each([set_server](const std::string& text) {
+      if (const std::string wrong = set_server(text); !wrong.empty()) invalid(wrong);
+    });
+    sub.add_option("--password-file", common.password_file,
+                   "file with the password in its first line (or CLEAT_PASSWORD_FILE)")
+        ->type_name("FILE");
+    add_duration(sub, "--timeout", "how long to try to reach the server, and to wait for an answer (default 5s)",
+                 {milliseconds(1)}, [&common](milliseconds t) { common.timeout = t; });
+    sub.final_callback([&common, server, set_server, from_environment, name, this] {
+      common.command = name;
+      if (server->count() == 0 && from_environment != nullptr && *from_environment != '\0') {
+        if (const std::string wrong = set_server(from_environment); !wrong.empty()) {
+          throw CLI::ValidationError("CLEAT_SERVER", wrong);
+        }
+      }
+      const char* file = environment_("CLEAT_PASSWORD_FILE");
+      if (common.password_file.empty() && file != nullptr) common.password_file = file;
+    });
+    return sub;
+  }
+
+  template <class T>
+  T& command(CLI::App& sub) {
+    auto kept = std::make_shared<T>();
+    sub.parse_complete_callback([this, kept] { invocation_.command = *kept; });
+    kept_.push_back(kept);
+    return *kept;
+  }
+
+  static void add_name(CLI::App& sub, std::string& name) {
+    sub.add_option("NAME", name, "what is locked: 1 to 512 bytes")->required()->type_name("");
+  }
+  static void add_token(CLI::App& sub, std::string& token, bool required) {
+    CLI::Option* option = sub.add_option("--token", token)->type_name("T");
+    option->description(required ? "the token that `cleat lock` printed" : "1 to 64 bytes; default: a random one");
+    option->required(required);
+    option->each([](const std::string& text) {
+      if (text.empty() || text.size() > 64)
+        invalid("a token has 1 to 64 bytes, this one has " + std::to_string(text.size()));
+    });
+  }
+
+  static void add_lock_options(CLI::App& sub, LockRequest& lock) {
+    CLI::Option* shared = sub.add_flag_callback(
+        "--shared", [&lock] { lock.mode = "SHARED"; }, "let others share it: short for --mode shared");
+    std::vector<std::string> modes = {"exclusive",     "shared",           "update",
+                                      "intent-shared", "intent-exclusive", "shared-intent-exclusive"};
+    CLI::Option* mode = sub.add_option("--mode")->type_name("MODE")->expected(1);
+    mode->description(
+        "exclusive (default), shared, update, intent-shared, intent-exclusive or shared-intent-exclusive");
+    mode->excludes(shared);
+    mode->each([&lock, modes](const std::string& text) {
+      const auto found = std::find(modes.begin(), modes.end(), text);
+      if (found == modes.end()) {
+        invalid("'" + text +
+                "' is none of exclusive|shared|update|intent-shared|intent-exclusive|shared-intent-exclusive");
+      }
+      lock.mode = mode_word(text);
+    });
+    add_number(sub, "--priority", "0 (default) to 9: a step is worth 10 s of waiting", 0, 9,
+               [&lock](int64_t n) { lock.priority = static_cast<int>(n); });
+    CLI::Option* data = sub.add_option("--data")->type_name("D")->expected(1);
+    data->description("up to 4 KiB that others can read while you hold it");
+    data->each([&lock](const std::string& text) { lock.data = text; });
+    add_duration(sub, "--max-hold", "end the hold then, however well it is renewed", {milliseconds(1)},
+                 [&lock](milliseconds d) { lock.max_hold = d; });
+    add_duration(sub, "--delay", "if the hold is lost uncleanly, keep others out for so long", {milliseconds(1)},
+                 [&lock](milliseconds d) { lock.delay = d; });
+  }
+
+  // Every setting of the node is a flag. What a value must look like is the server's to say: it checks file,
+  // environment and flags alike.
+  void add_serve() {
+    CLI::App& sub = *app_.add_subcommand("serve", "Run a node");
+    sub.footer(help::kServe);
+    server::ServeOptions& serve = command<server::ServeOptions>(sub);
+    invocation_.common.command = "serve";
+    sub.add_option("--config", serve.config_file, "TOML file with settings (or CLEAT_CONFIG)")->type_name("FILE");
+    for (const server::Setting& setting : server::settings_table()) {
+      const std::string name(setting.name), flag = "--" + name;
+      if (setting.is_switch()) {
+        sub.add_flag_callback(
+            flag,
+            [&serve, name, flag] {
+              serve.flags.push_back({name, "true", flag});
+            },
+            std::string(setting.help));
+        continue;
+      }
+      CLI::Option* option = sub.add_option(flag)->expected(1)->type_name(server::value_hint(setting));
+      option->description(std::string(setting.help) + " (default " + server::shown_value(setting, server::Config{}) +
+                          ")");
+      option->each([&serve, name, flag](const std::string& text) { serve.flags.push_back({name, text, flag}); });
+    }
+  }
+
+  void add_run() {
+    CLI::App& sub = add("run", "Run a command while holding a lock", help::kRun, false);
+    RunCommand& run = command<RunCommand>(sub);
+    add_name(sub, run.lock.name);
+    add_lock_options(sub, run.lock);
+    CLI::Option* no_wait = sub.add_flag_callback(
+        "--no-wait", [&run] { run.lock.wait = milliseconds(0); }, "take it now or not at all");
+    add_duration(sub, "--wait", "how long to wait for the lock (default: as long as it takes)", {},
+                 [&run](milliseconds d) { run.lock.wait = d; });
+    sub.get_option("--wait")->excludes(no_wait);
+    add_duration(sub, "--ttl", "how long the lock outlives the last sign of life (default 10s, at least 500ms)",
+                 {kShortestTtl}, [&run](milliseconds d) { run.lock.ttl = d; });
+    add_choice(sub, "--on-loss",
+               "what happens to the command when the lock is lost: SIGTERM then SIGKILL (default), SIGKILL, or nothing",
+               {"term", "kill", "ignore"}, [&run](const std::string& text) {
+                 run.on_loss = text == "term" ? OnLoss::kTerm : text == "kill" ? OnLoss::kKill : OnLoss::kIgnore;
+               });
+    add_number(sub, "-E,--not-acquired-status", "exit status when the lock was not acquired (default 75)", 0, 255,
+               [&run](int64_t n) { run.not_acquired = static_cast<int>(n); });
+  }
+
+  void add_lock() {
+    CLI::App& sub = add("lock", "Take a lock for a script, held by a token until its TTL is over", help::kLock);
+    LockCommand& lock = command<LockCommand>(sub);
+    lock.lock.wait = milliseconds(0);
+    add_name(sub, lock.lock.name);
+    add_duration(sub, "--ttl", "how long it is held if it is not renewed (500ms to 24h)", {kShortestTtl},
+                 [&lock](milliseconds d) { lock.lock.ttl = d; });
+    sub.get_option("--ttl")->required();
+    add_token(sub, lock.token, false);
+    add_duration(sub, "--wait", "how long to wait for it (default: not at all)", {},
+                 [&lock](milliseconds d) { lock.lock.wait = d; });
+    add_lock_options(sub, lock.lock);
+  }
+
+  void add_unlock() {
+    CLI::App& sub = add("unlock", "Let go what `cleat lock` took", help::kUnlock);
+    UnlockCommand& unlock = command<UnlockCommand>(sub);
+    add_name(sub, unlock.name);
+    add_token(sub, unlock.token, true);
+  }
+
+  void add_renew() {
+    CLI::App& sub = add("renew", "Hold on longer to what `cleat lock` took", help::kRenew);
+    RenewCommand& renew = command<RenewCommand>(sub);
+    add_name(sub, renew.name);
+    add_token(sub, renew.token, true);
+    add_duration(sub, "--ttl", "from now on (500ms to 24h)", {kShortestTtl},
+                 [&renew](milliseconds d) { renew.ttl = d; });
+    sub.get_option("--ttl")->required();
+  }
+
+  void add_show() {
+    CLI::App& sub = add("show", "Who holds a name and who waits for it", help::kShow);
+    add_name(sub, command<ShowCommand>(sub).name);
+  }
+
+  void add_ls() {
+    CLI::App& sub = add("ls", "List names that are in use", help::kLs);
+    LsCommand& ls = command<LsCommand>(sub);
+    sub.add_option("PREFIX", ls.prefix, "only names that begin so")->type_name("");
+    add_choice(sub, "--state", "only names that are so", {"held", "waited", "delayed"},
+               [&ls](const std::string& text) { ls.state = text; });
+  }
+
+  void add_history() {
+    CLI::App& sub = add("history", "The last changes of a name", help::kHistory);
+    HistoryCommand& history = command<HistoryCommand>(sub);
+    add_name(sub, history.name);
+    add_number(sub, "--count", "at most so many, the newest (default 20)", 1, 10'000,
+               [&history](int64_t n) { history.count = n; });
+  }
+
+  void add_events() {
+    CLI::App& sub = add("events", "Follow changes as they happen", help::kEvents);
+    EventsCommand& events = command<EventsCommand>(sub);
+    sub.add_option("PREFIX", events.prefix, "only names that begin so")->type_name("");
+    add_number(sub, "--from", "begin behind this revision, as `show` printed it", 0, (int64_t{1} << 53) - 1,
+               [&events](int64_t n) { events.from = n; });
+  }
+
+  void add_sessions() {
+    CLI::App& sub = add("sessions", "List sessions, or show one", help::kSessions);
+    SessionsCommand& sessions = command<SessionsCommand>(sub);
+    sub.add_option("ID", sessions.id, "only this one, with its last losses")->type_name("");
+  }
+
+  void add_status() {
+    CLI::App& sub = add("status", "Tell whether the server is ready", help::kStatus);
+    command<StatusCommand>(sub);
+  }
+
+  const Environment& environment_;
+  Invocation invocation_;
+  std::vector<std::shared_ptr<void>> kept_;
+  CLI::App app_{"Cleat: a distributed lock service. One binary is the server and the command line.", "cleat"};
+};
+
+// CLI11 knows nothing of what stands behind --.
+std::string help_text(const CLI::App& app, const std::string& command) {
+  std::string text = app.help();
+  constexpr std::string_view kUsage = "[OPTIONS] NAME";
+  const size_t at = text.find(kUsage);
+  if (command == "run" && at != std::string::npos) text.insert(at + kUsage.size(), " -- COMMAND [ARGUMENT...]");
+  return text;
+}
+
+std::string see_help(const std::string& command) {
+  return "See: cleat " + (command.empty() ? "" : command + " ") + "--help\n";
+}
+
+Parsed usage_error(const std::string& command, std::string message) {
+  while (!message.empty() && message.back() == '\n') message.pop_back();
+  const std::string who = command.empty() ? "cleat" : "cleat " + command;
+  return {.invocation = {}, .out = {}, .err = who + ": " + message + "\n" + see_help(command), .exit_status = kUsage};
+}
+
+}  // namespace
+
+Parsed parse(std::vector<std::string> words, const Environment& environment) {
+  Grammar grammar(environment);
+  const std::string command = !words.empty() && grammar.knows(words[0]) ? words[0] : "";
+  if (command.empty() && !words.empty() && !words[0].starts_with('-')) {
+    return usage_error("", "there is no command '" + words[0] + "'");
+  }
+  // What stands behind -- belongs to the command that is run, whatever it looks like.
+  std::vector<std::string> to_run;
+  const auto dashes = std::find(words.begin(), words.end(), "--");
+  if (command == "run" && dashes != words.end()) {
+    to_run.assign(dashes + 1, words.end());
+    words.erase(dashes, words.end());
+  }
+  try {
+    std::reverse(words.begin(), words.end());  // the order that this overload wants
+    grammar.app().parse(std::move(words));
+  } catch (const CLI::CallForHelp&) {
+    return {.invocation = {}, .out = help_text(grammar.app(), command), .err = {}, .exit_status = kOk};
+  } catch (const CLI::CallForVersion& version) {
+    return {.invocation = {}, .out = std::string(version.what()) + "\n", .err = {}, .exit_status = kOk};
+  } catch (const CLI::ParseError& error) {
+    return usage_error(command, error.what());
+  }
+  if (auto* run = std::get_if<RunCommand>(&grammar.invocation().command)) {
+    if (to_run.empty())
+      return usage_error(command, "no command to run: write it behind --, as in: cleat run NAME -- COMMAND");
+    run->command = std::move(to_run);
+  }
+  return {.invocation = grammar.invocation(), .out = {}, .err = {}, .exit_status = kOk};
+}
+
+}  // namespace cleat::cli

@@ -1,0 +1,96 @@
+// What a command line asks for, as plain data. parse() is the only place that knows how it was written.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "client/endpoint.hpp"
+#include "server/serve.hpp"
+
+namespace cleat::cli {
+
+using std::chrono::milliseconds;
+
+struct Common {
+  std::string command;  // "lock": for messages
+  client::Endpoint server;
+  std::string password_file;
+  milliseconds timeout{5'000};  // to reach the server, and for each answer beyond the wait that was asked for
+  bool json = false;
+};
+
+// What `run` and `lock` ask of the lock.
+struct LockRequest {
+  std::string name;
+  std::string mode = "EXCLUSIVE";
+  std::optional<milliseconds> wait;  // none: for ever
+  milliseconds ttl{10'000};
+  std::optional<int> priority;
+  std::optional<std::string> data;
+  std::optional<milliseconds> max_hold;
+  std::optional<milliseconds> delay;
+};
+
+enum class OnLoss { kTerm, kKill, kIgnore };
+
+struct RunCommand {
+  LockRequest lock;
+  OnLoss on_loss = OnLoss::kTerm;
+  int not_acquired = 75;
+  std::vector<std::string> command;
+};
+struct LockCommand {
+  LockRequest lock;
+  std::string token;  // empty: make one up
+};
+struct UnlockCommand {
+  std::string name, token;
+};
+struct RenewCommand {
+  std::string name, token;
+  milliseconds ttl{0};
+};
+struct ShowCommand {
+  std::string name;
+};
+struct LsCommand {
+  std::string prefix;
+  std::string state;  // held, waited, delayed; empty: all
+};
+struct HistoryCommand {
+  std::string name;
+  int64_t count = 20;
+};
+struct EventsCommand {
+  std::string prefix;
+  std::optional<int64_t> from;
+};
+struct SessionsCommand {
+  std::string id;  // empty: all
+};
+struct StatusCommand {};
+
+using Command = std::variant<server::ServeOptions, RunCommand, LockCommand, UnlockCommand, RenewCommand, ShowCommand,
+                             LsCommand, HistoryCommand, EventsCommand, SessionsCommand, StatusCommand>;
+
+struct Invocation {
+  Common common;
+  Command command;
+};
+
+struct Parsed {
+  std::optional<Invocation> invocation;  // none: print `out` and `err`, exit
+  std::string out, err;
+  int exit_status = 0;
+};
+
+// `words`: the arguments behind the program's name. `environment`: value of a variable, or null.
+Parsed parse(std::vector<std::string> words, const std::function<const char*(const char*)>& environment);
+
+}  // namespace cleat::cli
