@@ -1,8 +1,13 @@
 // Start and end of a replica: data directory, snapshot, log.
+#include <algorithm>
+
 #include "base/mutant.hpp"
 #include "replica/pump.hpp"
 
 namespace cleat::replica {
+namespace {
+constexpr std::string_view kFormat = "cleat data 1\n";
+}
 
 base::Result<std::unique_ptr<Replica>> Replica::open(const Options& options, Clock& clock, Listener& listener) {
   auto pump = std::make_unique<Pump>(options, clock, listener);
@@ -11,15 +16,52 @@ base::Result<std::unique_ptr<Replica>> Replica::open(const Options& options, Clo
 }
 
 base::Status Pump::start() {
+  if (base::Status s = check_format(); !s.ok()) return s;
   if (base::Status s = restore(); !s.ok()) return s;
   if (base::Status s = open_group(); !s.ok()) return s;
+  if (base::Status s = write_format(); !s.ok()) return s;
+  snapshots_.clean(loaded_ ? loaded_->index : 0);
   now_us_ = clock_.mono_us();
   ticked_us_ = now_us_;
+  space_.look();
   drive();
   return {};
 }
 
+// A directory says in a file of its own what it is, so that an older build refuses it in plain words.
+base::Status Pump::check_format() {
+  auto file = files_.open(options_.dir + "/format");
+  if (file.status().code() == base::Code::kNotFound) return {};
+  if (!file.ok()) return file.status();
+  char text[64];
+  auto n = (*file)->read_at(0, text, sizeof text);
+  if (!n.ok()) return n.status();
+  if (std::string_view(text, *n) == kFormat) return {};
+  return {base::Code::kInvalid, options_.dir + "/format does not say '" +
+                                    std::string(kFormat.substr(0, kFormat.size() - 1)) +
+                                    "': the directory was written by another version of cleat; start that one"};
+}
+
+base::Status Pump::write_format() {
+  const std::string path = options_.dir + "/format";
+  if (files_.open(path).ok()) return {};
+  auto file = files_.create(path + ".aside");
+  if (!file.ok()) return file.status();
+  if (base::Status s = (*file)->append(kFormat); !s.ok()) return s;
+  if (base::Status s = (*file)->sync(); !s.ok()) return s;
+  if (base::Status s = files_.rename(path + ".aside", path); !s.ok()) return s;
+  return files_.sync_dir(options_.dir);
+}
+
 base::Status Pump::restore() {
+  auto loaded = snapshots_.load(*machine_);
+  if (!loaded.ok()) return loaded.status();
+  loaded_ = *std::move(loaded);
+  if (!loaded_) return {};
+  applied_ = loaded_->index;
+  applied_term_ = loaded_->term;
+  machine_->each_session(
+      [&](base::SessionId id, lock::By, int64_t ttl_ms) { liveness_.opened(id, ttl_ms, machine_->log_ms()); });
   return {};
 }
 
@@ -31,13 +73,14 @@ base::Status Pump::open_group() {
   o.seed = options_.seed;
   o.bootstrap_voters = {options_.member};
   o.disk = options_.disk;
+  o.snapshot = loaded_;
   o.prefill = options_.disk == nullptr;
   auto group = raft::Group::open(o);
   if (!group.ok()) return group.status();
   group_ = *std::move(group);
   const raft::GroupStatus s = group_->status();
   boot_ = base::mutant("boot_not_counted") ? 1 : static_cast<uint32_t>(s.boot);
-  applied_ = s.applied;
+  applied_ = std::max(applied_, s.applied);
   replay_end_ = s.last;
   return {};
 }
@@ -51,14 +94,15 @@ Status Pump::status() const {
   out.applied = applied_;
   out.log_bytes = s.log_bytes;
   out.snapshot_index = s.snapshot_index;
-  out.disk_full = low_space_ || log_full_;
+  out.disk_full = space_.is_short() || log_full_;
+  out.free_bytes = space_.free_bytes();
   out.snapshotting = snapshots_.busy();
   return out;
 }
 
-void Pump::begin_snapshot() {}
-
-void Pump::check_space() {}
+void Pump::begin_snapshot() {
+  snapshot_asked_ = true;
+}
 
 base::Status Pump::close() {
   ready_.reset();

@@ -9,7 +9,8 @@ namespace {
 
 constexpr int64_t kRaftTickUs = 50'000;
 constexpr int64_t kSpaceCheckUs = 200'000;
-constexpr int64_t kRetryUs = 20'000;  // of a write that met a full disk
+constexpr int64_t kSnapshotPauseUs = 1'000'000;  // from one beginning to the next, so that failures do not pile up
+constexpr int64_t kRetryUs = 20'000;             // of a write that met a full disk
 
 std::string_view chars(raft::Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -18,7 +19,13 @@ std::string_view chars(raft::Bytes bytes) {
 }  // namespace
 
 Pump::Pump(Options options, Clock& clock, Listener& listener)
-    : options_(std::move(options)), clock_(clock), listener_(listener), machine_(std::make_unique<lock::Machine>()) {}
+    : options_(std::move(options)),
+      clock_(clock),
+      listener_(listener),
+      machine_(std::make_unique<lock::Machine>()),
+      files_(options_.files != nullptr ? *options_.files : storage::FileSystem::real()),
+      space_(files_, options_.dir, options_.min_free_bytes),
+      snapshots_(files_, options_, [this](int level, std::string_view line) { listener_.on_log(level, line); }) {}
 
 bool Pump::step() {
   ++status_.turns;
@@ -34,9 +41,9 @@ bool Pump::step() {
   }
   drive();
   if (!stopped_) settle();
-  if (!stopped_ && !ready_) snapshots_.turn(*machine_, *group_, clock_);
+  if (!stopped_ && !ready_) turn_snapshot();
   drained_ = true;
-  return ready_ || under_way() || !reads_.empty() || !keep_alives_.empty() || !entry_.empty() || snapshots_.busy();
+  return ready_ || under_way() || !reads_.empty() || !keep_alives_.empty() || !entry_.empty() || snapshots_.has_work();
 }
 
 // A member that was stalled has not missed ticks: it counts the time in which it could listen.
@@ -81,6 +88,7 @@ bool Pump::persist() {
 
 void Pump::apply(const raft::EntryView& entry) {
   applied_ = entry.index;
+  applied_term_ = entry.term;
   if (entry.kind != raft::EntryKind::kPayload) {
     group_->apply_members(entry.data);
     return;
@@ -149,11 +157,33 @@ void Pump::on_session_ended(base::SessionId id, lock::Why why) {
   if (!replaying_) listener_.on_session_ended(id, why);
 }
 
+void Pump::check_space() {
+  if (now_us_ - space_checked_us_ < kSpaceCheckUs) return;
+  space_checked_us_ = now_us_;
+  const bool was_short = space_.is_short();
+  space_.look();
+  if (was_short == space_.is_short()) return;
+  if (was_short) return listener_.on_log(2, "enough free space again: new locks are taken");
+  listener_.on_log(3, "little free space in " + options_.dir + ": new locks are refused until there is more");
+}
+
+void Pump::turn_snapshot() {
+  if (!snapshots_.busy()) {
+    const raft::GroupStatus s = group_->status();
+    const bool wanted = s.log_bytes >= options_.snapshot_log_bytes && now_us_ >= snapshot_after_us_;
+    if ((!wanted && !snapshot_asked_) || applied_ <= s.snapshot_index) return;
+    snapshot_asked_ = false;
+    snapshot_after_us_ = now_us_ + kSnapshotPauseUs;
+    snapshots_.begin(*machine_, {applied_, applied_term_, group_->members()});
+  }
+  snapshots_.turn(*machine_, *group_, clock_);
+}
+
 std::optional<int64_t> Pump::next_wake_us() const {
   if (stopped_) return std::nullopt;
   if (ready_) return now_us_ + kRetryUs;
   if (!entry_.empty() || !reads_.empty() || !keep_alives_.empty() || !barred_.empty() || liveness_.tickets() ||
-      snapshots_.busy() || under_way() || phase_ == Phase::kStarting)
+      snapshots_.has_work() || under_way() || phase_ == Phase::kStarting)
     return now_us_;
   int64_t wake_us = ticked_us_ + kRaftTickUs;
   const auto due = [&](std::optional<int64_t> log_ms) {

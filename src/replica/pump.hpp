@@ -16,6 +16,7 @@
 #include "replica/proofs.hpp"
 #include "replica/replica.hpp"
 #include "replica/snapshots.hpp"
+#include "storage/free_space.hpp"
 
 namespace cleat::replica {
 
@@ -66,6 +67,8 @@ class Pump final : public Replica, private lock::Sink {
   void on_session_opened(base::SessionId, int64_t ttl_ms, lock::By, int64_t log_ms) override;
   void on_session_ended(base::SessionId, lock::Why) override;
 
+  base::Status check_format();
+  base::Status write_format();
   base::Status restore();
   base::Status open_group();
   // proposing (pump_propose.cpp)
@@ -87,6 +90,7 @@ class Pump final : public Replica, private lock::Sink {
   void lead_begins();
   void serve_if_started();
   void check_space();
+  void turn_snapshot();
   // answers (pump_answers.cpp)
   void settle();
   bool answer_keep_alive(const WaitingKeepAlive&);  // false: barred
@@ -99,6 +103,8 @@ class Pump final : public Replica, private lock::Sink {
   std::unique_ptr<lock::Machine> machine_;
   std::unique_ptr<raft::Group> group_;
   std::optional<raft::Ready> ready_;  // taken and not yet persisted: the disk is full
+  storage::FileSystem& files_;
+  storage::FreeSpace space_;
   Snapshots snapshots_;
 
   LogClock log_clock_;
@@ -112,16 +118,17 @@ class Pump final : public Replica, private lock::Sink {
   Phase phase_ = Phase::kFollowing;
   uint64_t term_ = 0;
   uint32_t boot_ = 0;
-  uint64_t applied_ = 0;
-  uint64_t proposed_index_ = 0;  // the last entry that this leader proposed
-  uint64_t replay_end_ = 0;      // entries up to here were decided before this start: nobody is told
-  int64_t now_us_ = 0;           // this turn's reading
-  int64_t ticked_us_ = 0, space_checked_us_ = 0, stuck_since_us_ = 0;
+  uint64_t applied_ = 0, applied_term_ = 0;
+  std::optional<raft::SnapshotMark> loaded_;  // the snapshot of this start
+  uint64_t proposed_index_ = 0;               // the last entry that this leader proposed
+  uint64_t replay_end_ = 0;                   // entries up to here were decided before this start: nobody is told
+  int64_t now_us_ = 0;                        // this turn's reading
+  int64_t ticked_us_ = 0, space_checked_us_ = 0, snapshot_after_us_ = 0;
   bool drained_ = true;
   bool started_ = false;  // the commands of a new leader are proposed
   bool replaying_ = false;
   bool log_full_ = false;  // the log met ENOSPC: the Ready is kept and nothing is answered until there is room
-  bool low_space_ = false;
+  bool snapshot_asked_ = false;
   bool stopped_ = false;  // simulator: a sync failed; nothing more may be said
   Status status_;
 };

@@ -75,6 +75,7 @@ struct Options {
   uint64_t snapshot_log_bytes = 64u << 20;  // a snapshot begins when the log since the last one is larger
   uint64_t min_free_bytes = 256u << 20;     // below: new locks get DISKFULL (engine.md rule 13)
   int64_t snapshot_turn_us = 1000;          // of a turn given to a snapshot
+  size_t snapshot_slice_bytes = 64u << 10;  // between two looks at the clock
   uint64_t max_entry_bytes = 1u << 20;      // a turn's commands beyond it wait for the next turn
   uint64_t seed = 1;                        // election timeouts, context ids
   raft::VirtualDisk* disk = nullptr;        // simulator

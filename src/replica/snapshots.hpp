@@ -1,16 +1,59 @@
-// Snapshots without standing still: a slice of a turn writes some buckets, the end compacts the log.
+// Snapshots without standing still (engine.md): each turn gives a slice of time to writing buckets; waiting for the
+// disk and removing old files happen on a thread of their own, in the simulator inline; then the log is cut.
 #pragma once
+
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
 
 #include "lock/machine.hpp"
 #include "raft/group.hpp"
 #include "replica/replica.hpp"
+#include "storage/snapshot.hpp"
 
 namespace cleat::replica {
 
 class Snapshots {
  public:
-  void turn(lock::Machine&, raft::Group&, Clock&) {}
-  bool busy() const { return false; }
+  using Log = std::function<void(int level, std::string_view line)>;
+  Snapshots(storage::FileSystem&, const Options&, Log);
+  ~Snapshots();  // waits for the thread
+
+  // Loads the newest snapshot into an empty machine. None: there is none. kCorrupt names the file.
+  base::Result<std::optional<raft::SnapshotMark>> load(lock::Machine&);
+  // Once the directory is ours: removes what a crash left behind.
+  void clean(uint64_t keep_from);
+
+  bool busy() const { return state_ != State::kIdle; }
+  // There is something to do in each turn; not while the disk is waited for.
+  bool has_work() const { return state_ == State::kWriting || state_ == State::kCutting; }
+  // Fixes the image of now, which is that of entry `index`.
+  void begin(lock::Machine&, const raft::SnapshotMark&);
+  void turn(lock::Machine&, raft::Group&, Clock&);
+  uint64_t finished() const { return finished_; }
+
+ private:
+  enum class State : uint8_t { kIdle, kWriting, kSyncing, kCutting };
+  void write_slice(lock::Machine&, Clock&);
+  void cut_log(raft::Group&);
+  void fail(lock::Machine*, const base::Status&);
+
+  storage::FileSystem& files_;
+  std::string dir_;
+  uint64_t group_;
+  int64_t turn_us_;
+  size_t slice_bytes_;
+  std::launch launch_;
+  Log log_;
+  State state_ = State::kIdle;
+  raft::SnapshotMark mark_;
+  std::unique_ptr<storage::SnapshotWriter> writer_;
+  std::future<base::Result<std::string>> synced_;
+  std::future<void> purged_;
+  uint64_t finished_ = 0;
 };
 
 }  // namespace cleat::replica

@@ -1,0 +1,112 @@
+#include "replica/snapshots.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include "base/mutant.hpp"
+
+namespace cleat::replica {
+
+Snapshots::Snapshots(storage::FileSystem& files, const Options& options, Log log)
+    : files_(files),
+      dir_(options.dir + "/snapshots"),
+      group_(options.group),
+      turn_us_(options.snapshot_turn_us),
+      slice_bytes_(options.snapshot_slice_bytes),
+      launch_(options.files == nullptr ? std::launch::async : std::launch::deferred),
+      log_(std::move(log)) {}
+
+Snapshots::~Snapshots() {
+  if (purged_.valid()) purged_.wait();
+}
+
+base::Result<std::optional<raft::SnapshotMark>> Snapshots::load(lock::Machine& machine) {
+  auto found = storage::list_snapshots(files_, dir_);
+  if (!found.ok()) return found.status();
+  if (found->empty()) return std::optional<raft::SnapshotMark>();
+  const std::string path = found->front().path;
+  auto reader = storage::SnapshotReader::open(files_, path);
+  if (!reader.ok()) return reader.status();
+  const storage::SnapshotHeader header = (*reader)->header();
+  if (header.group != group_)
+    return base::Status(base::Code::kInvalid, path + " is of another group; is this directory that of another node?");
+  for (;;) {
+    auto block = (*reader)->next();
+    if (!block.ok()) return block.status();
+    if (!*block) break;
+    if (base::Status s = machine.load_block(**block); !s.ok()) return base::Status(s.code(), path + ": " + s.message());
+  }
+  if (base::Status s = machine.finish_load(); !s.ok()) return base::Status(s.code(), path + ": " + s.message());
+  return std::optional(raft::SnapshotMark{header.index, header.term, header.members});
+}
+
+void Snapshots::clean(uint64_t keep_from) {
+  if (base::Status s = storage::clean_snapshots(files_, dir_, keep_from); !s.ok())
+    log_(3, "old snapshots stay: " + s.message());
+}
+
+void Snapshots::begin(lock::Machine& machine, const raft::SnapshotMark& mark) {
+  if (busy()) return;
+  mark_ = mark;
+  if (base::mutant("snapshot_of_wrong_index")) ++mark_.index;
+  if (base::Status s = files_.make_dir(dir_); !s.ok()) return fail(nullptr, s);
+  auto writer = storage::SnapshotWriter::begin(
+      files_, dir_,
+      {.group = group_, .incarnation = 0, .index = mark_.index, .term = mark_.term, .members = mark_.members});
+  if (!writer.ok()) return fail(nullptr, writer.status());
+  writer_ = *std::move(writer);
+  machine.begin_snapshot();
+  state_ = State::kWriting;
+}
+
+void Snapshots::turn(lock::Machine& machine, raft::Group& group, Clock& clock) {
+  if (state_ == State::kWriting) write_slice(machine, clock);
+  if (state_ == State::kSyncing) {
+    if (synced_.wait_for(std::chrono::seconds(0)) == std::future_status::timeout) return;
+    const base::Result<std::string> done = synced_.get();
+    writer_.reset();
+    if (!done.ok()) return fail(nullptr, done.status());
+    state_ = State::kCutting;
+  }
+  if (state_ == State::kCutting) cut_log(group);
+}
+
+void Snapshots::write_slice(lock::Machine& machine, Clock& clock) {
+  const int64_t begun_us = clock.mono_us();
+  base::Status status;
+  bool complete = false;
+  do {
+    complete = machine.write_some(slice_bytes_, [&](std::string_view block) {
+      if (status.ok()) status = writer_->add(block);
+    });
+  } while (status.ok() && !complete && clock.mono_us() - begun_us < turn_us_);
+  if (!status.ok()) return fail(&machine, status);
+  if (!complete) return;
+  synced_ = std::async(launch_, [writer = writer_.get()] { return writer->finish(); });
+  state_ = State::kSyncing;
+}
+
+// The snapshot survives a crash now, and the log before it is not needed. A full disk: again in the next turn.
+void Snapshots::cut_log(raft::Group& group) {
+  if (mark_.index > group.status().applied) return fail(nullptr, {base::Code::kInvalid, "of an entry not applied"});
+  const base::Status s = group.compact(mark_, mark_.index + 1);
+  if (s.code() == base::Code::kNoSpace) return;
+  if (!s.ok()) return fail(nullptr, s);
+  ++finished_;
+  state_ = State::kIdle;
+  if (purged_.valid()) purged_.wait();
+  purged_ = std::async(launch_, [this, keep = mark_.index, purge = std::make_shared<raft::Purge>(group.purge())] {
+    purge->run();
+    clean(keep);
+  });
+  if (launch_ == std::launch::deferred) purged_.get();
+}
+
+void Snapshots::fail(lock::Machine* machine, const base::Status& s) {
+  if (machine != nullptr) machine->abandon_snapshot();
+  writer_.reset();
+  state_ = State::kIdle;
+  log_(3, "no snapshot was written, the log grows on: " + s.message());
+}
+
+}  // namespace cleat::replica
