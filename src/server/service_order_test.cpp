@@ -1,0 +1,242 @@
+// Order on a connection: runs, what ends them, reads in order, back-pressure, pushes behind QUEUED.
+#include <gmock/gmock.h>
+
+#include "server/service_kit.hpp"
+
+namespace cleat::server {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::StartsWith;
+
+using ServiceOrder = ServiceTest;
+
+TEST_F(ServiceOrder, OnePipelineIsOneRun) {
+  auto& a = connect();
+  send(a, "LOCK x");
+  send(a, "LOCK y");
+  send(a, "UNLOCK x");
+  send(a, "UNLOCK y");
+  const int before = replica_->steps;
+  turn();
+  EXPECT_EQ(replica_->steps, before + 1);
+  EXPECT_EQ(replica_->commands_in_last_entry, 4u);
+  EXPECT_EQ(take(a), ":1\r\n:2\r\n:0\r\n:0\r\n");
+}
+
+TEST_F(ServiceOrder, ARunStopsAtTheFirstThatMustWait) {
+  auto& a = connect();
+  auto& b = connect();
+  EXPECT_EQ(ask(a, "LOCK x"), ":1\r\n");
+  send(b, "LOCK y");
+  send(b, "LOCK x");
+  send(b, "UNLOCK x");
+  send(b, "UNLOCK y");
+  run();
+  EXPECT_EQ(take(b), ":2\r\n") << "nothing behind the waiting LOCK is done";
+  EXPECT_EQ(ask(a, "UNLOCK x"), ":0\r\n");
+  EXPECT_EQ(take(b), ":3\r\n:0\r\n:0\r\n");
+}
+
+TEST_F(ServiceOrder, WhatComesWhileWaitingIsReadInOrderLater) {
+  auto& a = connect();
+  auto& b = connect();
+  ask(a, "LOCK x");
+  send_bytes(b, "LOCK x\r\nUNLOCK x\r\nPI");  // half a request behind
+  run();
+  send_bytes(b, "NG\r\nCHECK x FENCE 2\r\n");
+  run();
+  EXPECT_EQ(take(b), "");
+  ask(a, "UNLOCK x");
+  EXPECT_EQ(take(b), ":2\r\n:0\r\n+PONG\r\n:0\r\n");
+}
+
+TEST_F(ServiceOrder, ReadsSeeWhatStandsBeforeThem) {
+  auto& a = connect();
+  send(a, "LOCK x");
+  send(a, "CHECK x FENCE 1");
+  send(a, "CHECK x FENCE 1");
+  send(a, "UNLOCK x");
+  send(a, "CHECK x FENCE 1");
+  run();
+  EXPECT_EQ(take(a), ":1\r\n:1\r\n:1\r\n:0\r\n:0\r\n");
+}
+
+TEST_F(ServiceOrder, AnErrorDoesNotStopWhatFollows) {
+  auto& a = connect();
+  send(a, "LOCK x");
+  send(a, "FROB");
+  send(a, "UNLOCK nothing");
+  send(a, "UNLOCK x");
+  run();
+  EXPECT_THAT(take(a), MatchesRegex(":1\r\n-ERR unknown command.*\r\n-NOTHELD .*\r\n:0\r\n"));
+}
+
+TEST_F(ServiceOrder, SessionCommandsEndARun) {
+  auto& a = connect();
+  send(a, "SESSION OPEN TTL 5000");
+  send(a, "LOCK x");
+  send(a, "SESSION CLOSE");
+  send(a, "LOCK x WAIT 0");
+  run();
+  const std::string got = take(a);
+  EXPECT_THAT(got, StartsWith("*6\r\n$2\r\nid\r\n")) << got;
+  EXPECT_THAT(got, EndsWith(":5000\r\n:1\r\n+OK\r\n:2\r\n")) << got;
+}
+
+TEST_F(ServiceOrder, QuitEndsAtOnceAndWhatFollowsIsNotDone) {
+  auto& a = connect();
+  send(a, "LOCK x");
+  send(a, "QUIT");
+  send(a, "LOCK y");
+  run();
+  EXPECT_EQ(take(a), ":1\r\n+OK\r\n");
+  EXPECT_EQ(a.connection, nullptr);
+  EXPECT_EQ(ask(connect(), "LOCK y WAIT 0"), ":2\r\n");
+}
+
+TEST_F(ServiceOrder, AsyncAnswersQueuedAndPushesLater) {
+  auto& a = connect();
+  auto& b = connect(3);
+  ask(a, "LOCK x");
+  send(b, "LOCK x ASYNC REQ r1");
+  send(b, "LOCK y ASYNC REQ r2");
+  send(b, "PING");
+  run();
+  EXPECT_EQ(take(b), "+QUEUED\r\n:2\r\n+PONG\r\n");
+  ask(a, "UNLOCK x");
+  EXPECT_THAT(take(b), StartsWith(">5\r\n$5\r\ncleat\r\n$7\r\ngranted\r\n$1\r\nx\r\n$2\r\nr1\r\n"));
+}
+
+TEST_F(ServiceOrder, AsyncOnAFreedNameInOneEntryPushesBehindQueued) {
+  auto& a = connect();
+  auto& b = connect(3);
+  ask(a, "LOCK x");
+  // Both lie in one entry: b's first, then a's UNLOCK grants it.
+  auto& c = connect();
+  send(b, "LOCK x ASYNC REQ r");
+  send(a, "PING");
+  run();
+  take(a);
+  EXPECT_EQ(take(b), "+QUEUED\r\n");
+  send(a, "UNLOCK x");
+  send(c, "LOCK x WAIT 0");
+  run();
+  EXPECT_THAT(take(b), StartsWith(">5\r\n"));
+  EXPECT_EQ(take(c), "$-1\r\n");
+}
+
+TEST_F(ServiceOrder, AtTheLimitOfUnansweredTheConnectionIsReadNoFurther) {
+  config_.max_pipeline = 8;
+  auto& a = connect();
+  replica_->trouble = replica::Trouble::kNoQuorum;
+  for (int i = 0; i < 40; ++i) send(a, "PING");
+  replica_->trouble = replica::Trouble::kNone;
+  std::string all;
+  for (int i = 0; i < 20; ++i) send(a, "LOCK k" + std::to_string(i) + " WAIT 0");
+  turn();
+  for (int i = 0; i < 40; ++i) all += "+PONG\r\n";
+  for (int i = 1; i <= 8; ++i) all += ":" + std::to_string(i) + "\r\n";
+  EXPECT_EQ(a.got, all) << "no more than eight are taken in a turn";
+  EXPECT_EQ(replica_->commands_in_last_entry, 8u);
+  run();
+  for (int i = 9; i <= 20; ++i) all += ":" + std::to_string(i) + "\r\n";
+  EXPECT_EQ(take(a), all) << "and none is refused";
+}
+
+TEST_F(ServiceOrder, AWaitingConnectionTakesOnlyABufferFull) {
+  auto& a = connect();
+  auto& b = connect();
+  ask(a, "LOCK x");
+  send(b, "LOCK x");
+  const int many = 10'000;
+  for (int i = 0; i < many; ++i) send(b, "PING");
+  run();
+  EXPECT_FALSE(service_->wants_input(*b.connection));
+  EXPECT_LE(b.connection->input.capacity(), kInputBlock);
+  EXPECT_GT(b.coming.size(), many * 6 - kInputBlock - 100);
+  ask(a, "UNLOCK x");
+  run();
+  std::string pongs;
+  for (int i = 0; i < many; ++i) pongs += "+PONG\r\n";
+  EXPECT_EQ(take(b), ":2\r\n" + pongs);
+  EXPECT_EQ(b.connection->input.capacity(), 0u) << "an idle connection has no buffer";
+}
+
+TEST_F(ServiceOrder, AFullEntryIsContinuedInTheNextTurn) {
+  replica_->most_commands = 3;
+  auto& a = connect();
+  for (int i = 0; i < 7; ++i) send(a, "LOCK k" + std::to_string(i) + " WAIT 0");
+  run();
+  EXPECT_EQ(take(a), ":1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n");
+}
+
+TEST_F(ServiceOrder, WithoutALeaderRequestsAreKeptForAWhile) {
+  auto& a = connect();
+  replica_->trouble = replica::Trouble::kNoQuorum;
+  send(a, "LOCK x");
+  send(a, "PING");
+  turn();
+  EXPECT_EQ(take(a), "");
+  ASSERT_TRUE(service_->next_wake_us().has_value());
+  EXPECT_EQ(*service_->next_wake_us(), clock_.now_us + 2'000'000);
+  clock_.now_us += 1'999'000;
+  turn();
+  EXPECT_EQ(take(a), "");
+  clock_.now_us += 1'000;
+  turn();
+  EXPECT_THAT(take(a), MatchesRegex("-NOQUORUM .*\r\n\\+PONG\r\n"));
+  send(a, "LOCK x");
+  turn();
+  replica_->trouble = replica::Trouble::kNone;
+  service_->on_leadership(true, 2);
+  EXPECT_TRUE(service_->has_more());
+  run();
+  EXPECT_EQ(take(a), ":1\r\n");
+}
+
+TEST_F(ServiceOrder, ADiskThatIsFullRefusesInItsPlace) {
+  auto& a = connect();
+  ask(a, "LOCK x");
+  replica_->disk_full = true;
+  send(a, "UNLOCK x");
+  send(a, "LOCK y");
+  send(a, "UNLOCK y");
+  send(a, "LOCK z");
+  run();
+  EXPECT_THAT(take(a), MatchesRegex(":0\r\n-DISKFULL [^\r]*\r\n-NOTHELD [^\r]*\r\n-DISKFULL [^\r]*\r\n"));
+}
+
+TEST_F(ServiceOrder, AMalformedFrameClosesItsConnectionAfterWhatCameBefore) {
+  auto& a = connect();
+  auto& b = connect();
+  send_bytes(a, "LOCK x\r\n*1\r\n$-7\r\nPING\r\n");
+  run();
+  EXPECT_THAT(take(a), MatchesRegex(":1\r\n-ERR Protocol error.*\r\n"));
+  EXPECT_EQ(a.connection, nullptr);
+  EXPECT_EQ(ask(b, "LOCK x WAIT 0"), ":2\r\n") << "its implicit session ended with it";
+}
+
+TEST_F(ServiceOrder, AFrameInManyPiecesIsOneFrame) {
+  auto& a = connect();
+  const std::string frame = "*4\r\n$4\r\nLOCK\r\n$1\r\nx\r\n$4\r\nWAIT\r\n$1\r\n0\r\n";
+  for (const char byte : frame) {
+    send_bytes(a, std::string_view(&byte, 1));
+    turn();
+  }
+  EXPECT_EQ(take(a), ":1\r\n");
+}
+
+TEST_F(ServiceOrder, AFrameLargerThanABlockGrowsItsBuffer) {
+  auto& a = connect();
+  const std::string word(200'000, 'x');
+  send_bytes(a, "*2\r\n$4\r\nECHO\r\n$200000\r\n" + word + "\r\n*1\r\n$4\r\nPING\r\n");
+  run();
+  EXPECT_EQ(take(a), "$200000\r\n" + word + "\r\n+PONG\r\n");
+  EXPECT_EQ(a.connection->input.capacity(), 0u);
+}
+
+}  // namespace
+}  // namespace cleat::server
