@@ -414,6 +414,9 @@ impl Log {
         if let Err(e) = put.and_then(|()| self.engine.write(&mut inner.batch, true)) {
             // A batch that was tried once is sealed; the next attempt is built anew.
             inner.batch = LogBatch::default();
+            if self.fs.stopped() {
+                return fail(Why::Stopped, "a sync failed".into());
+            }
             if let raft_engine::Error::Io(io) = &e {
                 if is_no_space(io) {
                     return fail(Why::NoSpace, format!("no room for the log: {io}"));

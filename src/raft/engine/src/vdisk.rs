@@ -174,13 +174,16 @@ impl Disk {
     pub fn open(self: &Arc<Self>, path: &Path, generation: u64) -> io::Result<VFile> {
         match self.lock().files.get(path) {
             Some(f) => Ok(VFile { disk: self.clone(), file: f.clone(), generation }),
+            None if generation != self.generation() || self.stopped() => {
+                Ok(VFile { disk: self.clone(), file: Arc::default(), generation })
+            }
             None => Err(io::Error::from_raw_os_error(libc::ENOENT)),
         }
     }
 
     pub fn create(self: &Arc<Self>, path: &Path, generation: u64) -> io::Result<VFile> {
         let mut inner = self.lock();
-        if generation != self.generation() {
+        if generation != self.generation() || self.stopped() {
             return Ok(VFile { disk: self.clone(), file: Arc::default(), generation });
         }
         std::fs::OpenOptions::new().create(true).append(true).open(path)?;
