@@ -156,7 +156,7 @@ def process():
     reports = fresh_reports("process")
     junit = reports / "pytest.xml"
     command = ["build/real/venv/bin/python", "-m", "pytest", "tests/real", "-q", "-p", "no:cacheprovider", "--timeout=600",
-               "--tb=short", f"--junitxml={junit}", *os.environ.get("CLEAT_PYTEST", "").split()]
+               "--tb=short", f"--junitxml={junit}", *os.environ.get("CLEAT_TEST_PYTEST", "").split()]
     finished = subprocess.run(["tools/progress.sh", "Running process tests", *command], cwd=ROOT,
                               env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"))
     if not junit.exists():

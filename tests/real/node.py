@@ -9,7 +9,7 @@ import time
 import wire
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-CLEAT = pathlib.Path(os.environ.get("CLEAT_BINARY", ROOT / "build" / "cleat"))
+CLEAT = pathlib.Path(os.environ.get("CLEAT_TEST_BINARY", ROOT / "build" / "cleat"))
 READY = re.compile(r"listening on (\S+):(\d+)")
 
 
@@ -31,7 +31,9 @@ class Node:
     def __init__(self, data, *options, environment=None, listen="127.0.0.1:0"):
         self.data = pathlib.Path(data)
         self.options = [str(o) for o in options]
-        self.environment = dict(os.environ, **(environment or {}))
+        # Variables of these tests are none of the server's settings.
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("CLEAT_TEST_")}
+        self.environment = dict(kept, **(environment or {}))
         self.listen = listen
         self.log_path = self.data.parent / (self.data.name + ".log")
         self.process = None

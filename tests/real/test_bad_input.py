@@ -1,6 +1,6 @@
 """The bad input table (bad_input.txt): each row names the exact answer. How to read it stands at its top.
 
-Record anew after wordings changed (then read the difference): CLEAT_RECORD=1 make test ONLY=process CLEAT_PYTEST='-k bad_input'
+Record anew after wordings changed (then read the difference): CLEAT_TEST_RECORD=1 make test ONLY=process CLEAT_TEST_PYTEST='-k bad_input'
 """
 import os
 import pathlib
@@ -13,7 +13,7 @@ import wire
 from node import Node
 
 TABLE = pathlib.Path(__file__).with_name("bad_input.txt")
-RECORD = os.environ.get("CLEAT_RECORD") == "1"
+RECORD = os.environ.get("CLEAT_TEST_RECORD") == "1"
 
 
 class Case:
@@ -36,13 +36,15 @@ def read_table():
 
 
 def words_of(text, known):
-    """Words in shell quoting. {600 x}: that many of it; {fence}: what an earlier row named so; \\xff: that byte."""
+    """Words in shell quoting. {600*x}: that many of it; {fence}: what an earlier row named so; \\xff: that byte."""
     def put(match):
-        repeated = re.fullmatch(r"(\d+) (.+)", match.group(1))
+        repeated = re.fullmatch(r"(\d+)\*(.+)", match.group(1))
         return repeated.group(2) * int(repeated.group(1)) if repeated else str(known[match.group(1)])
 
     words = []
-    for word in shlex.split(text):
+    lexer = shlex.shlex(text, posix=True)
+    lexer.whitespace_split, lexer.escape, lexer.commenters = True, "", ""
+    for word in lexer:
         word = re.sub(r"\{([^}]+)\}", put, word)
         words.append(re.sub(rb"\\x([0-9a-f]{2})", lambda m: bytes([int(m.group(1), 16)]), word.encode()))
     return words
@@ -116,7 +118,7 @@ def test_bad_input(nodes, case):
     node = nodes(case.options)
     connections, known = {}, {}
     with node.connect() as holder:
-        kept = holder.do("LOCK", "somebody/else", "WAIT", "5000")
+        kept = holder.do("LOCK", "kept", "WAIT", "2000")
         try:
             for line in case.lines:
                 run_line(line, connections, node, known)
@@ -124,7 +126,7 @@ def test_bad_input(nodes, case):
             for connection in connections.values():
                 connection.close()
         # Nobody else noticed.
-        assert holder.do("UNLOCK", "somebody/else", "FENCE", str(kept)) == 0
+        assert holder.do("UNLOCK", "kept", "FENCE", str(kept)) == 0
 
 
 def write_table():

@@ -6,8 +6,8 @@ import time
 
 from ledger import Fences, Worker
 
-KILLS = int(os.environ.get("CLEAT_KILLS", "100"))
-SEED = os.environ.get("CLEAT_SEED") or str(random.randrange(1 << 32))
+KILLS = int(os.environ.get("CLEAT_TEST_KILLS", "100"))
+SEED = os.environ.get("CLEAT_TEST_SEED") or str(random.randrange(1 << 32))
 
 
 def load_until_killed(node, workers, seconds):
@@ -34,7 +34,7 @@ def load_until_killed(node, workers, seconds):
 
 
 def test_killed_under_load(make_node):
-    print(f"seed {SEED}: repeat with CLEAT_SEED={SEED} (the timing of processes differs from run to run)")
+    print(f"seed {SEED}: repeat with CLEAT_TEST_SEED={SEED} (the timing of processes differs from run to run)")
     chance = random.Random(SEED)
     node = make_node()
     fences = Fences()

@@ -145,14 +145,15 @@ def test_subscription_tells_what_happens_to_a_name(node, protocol, pattern):
         assert message["type"] == ("pmessage" if pattern else "message")
         assert message["channel"] == "cleat:orders/7"
         event = json.loads(message["data"])
-        assert event["fence"] == fence and event["why"] == "granted", event
+        assert event["fence"] == fence and event["event"] == "granted", event
         message = wait_until(lambda: events.get_message(timeout=0.1), what="the second message")
-        assert json.loads(message["data"])["why"] == "released"
+        assert json.loads(message["data"])["event"] == "released"
         events.close()
 
 
-def test_health_check_ping_of_a_subscribed_connection(node, protocol):
-    with client(node, protocol=protocol) as watching:
+def test_health_check_ping_of_a_subscribed_connection(node):
+    """RESP2 only: with RESP3 redis-py takes the pong's text for a list, of a real Redis too."""
+    with client(node, protocol=2) as watching:
         events = watching.pubsub()
         events.subscribe("cleat:x")
         assert events.get_message(timeout=10)["type"] == "subscribe"
