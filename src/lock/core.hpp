@@ -84,7 +84,7 @@ struct Core {
   IndexedHeap<TimerPlaced> timers{TimerPlaced{&holds, &ghosts, &waiters}};
   IndexedHeap<ReqPlaced> req_order{ReqPlaced{&reqs}};
   Handle first_history = 0, last_history = 0;
-  uint64_t active_names = 0, implicit_sessions = 0;
+  uint64_t active_names = 0, implicit_sessions = 0, undecided_reqs = 0;
 
   Sink* sink = nullptr;  // during apply
 
@@ -200,6 +200,7 @@ struct Core {
   bool leave_implicit(const base::ConnectionRef& from, const Command& c);
   void close_session(const base::ConnectionRef& from, const Command& c);
   void end_session(Handle session, Why why, bool unclean);
+  void end_session(Handle session, Why why, bool unclean, std::vector<Handle>& names_to_serve);
   void end_waiters_of_connection(Handle connection, std::vector<Handle>& names_to_serve);
   void end_waiters(const std::vector<Handle>& ending, std::vector<Handle>& names_to_serve);
   void connection_closed(const base::ConnectionRef& ref, bool clean);

@@ -83,12 +83,10 @@ void Core::end_hold(Handle hold, EventKind kind, Why why, bool unclean) {
   e.holder = h.connection;
   if (h.session) e.owner = h.who.view();
   e.label = label_of(h.session);
-  const Blob req(h.req_result ? reqs[h.req_result].req.view() : h.token_req.view());
-  e.req = req.view();
   e.data = h.data.view();
-  if (unclean && h.delay_ms) e.delay_ms = h.delay_ms;
+  if (unclean && h.delay_ms) e.delay_ms = told_ms(h.delay_ms, settings.margin_ppm);
   record(name, e);
-  if (e.delay_ms) leave_ghost(h);
+  if (unclean && h.delay_ms) leave_ghost(h);
   if (unclean && h.session) remember_loss(sessions[h.session], names[name], h.fence, why);
   if (h.req_result) unpin_req(h.req_result);
   sink->on_event(e);
@@ -104,6 +102,9 @@ void Core::leave_ghost(const HoldRecord& h) {
   g.end_ms = log_ms + h.delay_ms;
   g.who = Blob(h.who.view());
   g.label = Blob(label_of(h.session));
+  g.connection = h.connection;
+  g.data = Blob(h.data.view());
+  g.has_data = h.has_data;
   g.name = h.name;
   g.depth = h.depth;
   g.mode = h.mode;
@@ -143,11 +144,14 @@ void Core::end_ghost(Handle ghost) {
   --x.delayed[static_cast<int>(g.mode)];
   Event e;
   e.kind = EventKind::kDelayOver;
+  e.depth = g.depth;
+  e.holder = g.connection;
   e.mode = g.mode;
   e.fence = g.fence;
   e.session = g.session;
   if (g.session) e.owner = g.who.view();
   e.label = g.label.view();
+  e.data = g.data.view();
   record(g.name, e);
   sink->on_event(e);
 }
@@ -176,10 +180,9 @@ void Core::end_waiter(Handle waiter, Result result, Why why, EventKind kind, Why
   Outcome o = outcome_of(r);
   o.result = result;
   o.why = why;
-  if (result == Result::kMode || result == Result::kDeadlock) {
+  if (result == Result::kMode) {
     const Handle hold = find_hold(names[name], r.id);
     o.held_mode = holds[hold].mode;
-    o.held_fence = holds[hold].fence;
   }
   if (w.req_result) decide_req(w.req_result, o, 0);
   o.req = req.view();

@@ -141,7 +141,8 @@ void Core::grant(Handle name, const Request& r) {
   o.fence = h.fence;
   o.depth = 1;
   o.waited_ms = r.waited ? told_ms(log_ms - r.asked_ms, settings.margin_ppm) : 0;
-  o.ms_left = o.ttl_ms = told(h.end_ms());
+  o.ms_left = told(h.end_ms());
+  o.ttl_ms = r.ttl_ms;
   if (r.req_result) {
     decide_req(r.req_result, o, hold);
     tell(o);
@@ -200,12 +201,12 @@ void Core::reenter(Handle hold, const Request& r) {
   }
   Outcome o = outcome_of(r);
   o.result = Result::kGranted;
-  o.why = Why::kReentry;
   o.mode = h.mode;
   o.fence = h.fence;
   o.depth = h.depth;
   o.waited_ms = r.waited ? told_ms(log_ms - r.asked_ms, settings.margin_ppm) : 0;
-  o.ms_left = o.ttl_ms = told(h.end_ms());
+  o.ms_left = told(h.end_ms());
+  o.ttl_ms = r.ttl_ms;
   if (r.req_result) {
     decide_req(r.req_result, o, 0);
     tell(o);

@@ -30,9 +30,9 @@ Core::Holder Core::find_holder(const base::ConnectionRef& from, const Command& c
   if (c.token.empty()) {
     bool refused = false;
     h.session = speaker(from, c, refused, h.outcome.why);
-    h.outcome.session = session_id(h.session);
     if (refused || !h.session) {
       h.outcome.result = refused ? Result::kNoSession : Result::kNotHeld;
+      if (refused) h.outcome.session = c.session;
       tell(h.outcome);
       h.answered = true;
       return h;
@@ -73,7 +73,6 @@ void Core::refuse_missing(Holder& h, const Command& c, Handle other_hold) {
   }
   if (other_hold) {
     o.result = Result::kStale;
-    o.fence = c.fence;
     o.held_fence = holds[other_hold].fence;
     return;
   }
@@ -88,7 +87,6 @@ void Core::unlock(const base::ConnectionRef& from, const Command& c) {
   const Handle name = h.name;
   Outcome& o = holder.outcome;
   o.fence = h.fence;
-  o.mode = h.mode;
 
   o.depth = h.depth - 1;
   if (h.depth > 1) {  // no change that others see
@@ -101,11 +99,12 @@ void Core::unlock(const base::ConnectionRef& from, const Command& c) {
   e.mode = h.mode;
   e.fence = h.fence;
   e.session = session_id(h.session);
-  e.holder = from;
+  e.holder = h.connection;
   if (h.session) e.owner = c.owner;
   e.label = label_of(h.session);
-  e.req = c.req;
   if (base::mutant("fence_reused") && h.fence == last_fence) --last_fence.value;
+  const Blob data = std::move(h.data);
+  e.data = data.view();
   drop_hold(holder.hold);
   record(name, e);
   o.revision = revision;
@@ -128,9 +127,7 @@ void Core::renew(const base::ConnectionRef& from, const Command& c) {
   if (!h.session) h.connection = from;
   Outcome& o = holder.outcome;
   o.fence = h.fence;
-  o.mode = h.mode;
-  o.depth = h.depth;
-  o.ms_left = o.ttl_ms = told(h.end_ms());
+  o.ms_left = told(h.end_ms());
   answer(holder, c.req);
 }
 
@@ -147,16 +144,13 @@ void Core::put(const base::ConnectionRef& from, const Command& c) {
   e.depth = h.depth;
   e.fence = h.fence;
   e.session = session_id(h.session);
-  e.holder = from;
+  e.holder = h.connection;
   if (h.session) e.owner = c.owner;
   e.label = label_of(h.session);
-  e.req = c.req;
   e.data = h.data.view();
   record(h.name, e);
   Outcome& o = holder.outcome;
   o.fence = h.fence;
-  o.mode = h.mode;
-  o.depth = h.depth;
   o.revision = revision;
   answer(holder, c.req);
   sink->on_event(e);
@@ -174,8 +168,8 @@ void Core::cancel(const base::ConnectionRef& from, const Command& c) {
   } else {
     bool refused = false;
     const Handle session = speaker(from, c, refused, o.why);
-    o.session = session_id(session);
     if (refused) {
+      o.session = c.session;
       o.result = Result::kNoSession;
       return tell(o);
     }

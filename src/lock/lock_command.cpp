@@ -14,7 +14,6 @@ Outcome Core::outcome_of(const Request& r) const {
   o.mode = r.mode;
   o.pushed = r.waited && r.async;
   o.revision = revision;
-  o.session = session_id(r.id.session);
   o.name = r.name;
   o.req = r.req;
   o.owner = r.owner;
@@ -63,6 +62,7 @@ Handle Core::locker(const base::ConnectionRef& from, const Command& c, const Req
   if (const Handle session = speaker(from, c, refused, o.why)) return session;
   if (refused) {
     o.result = Result::kNoSession;
+    o.session = c.session;
     return tell(o), 0;
   }
   if (sessions.size() >= settings.sessions) {
@@ -135,7 +135,6 @@ void Core::lock_held(Handle hold, const Request& r) {
     Outcome o = outcome_of(r);
     o.result = Result::kMode;
     o.held_mode = h.mode;
-    o.held_fence = h.fence;
     return decide(r.id.session, r.req, r.arguments, o);
   }
   if (h.session) return reenter(hold, r);
@@ -158,8 +157,6 @@ void Core::refuse_self_deadlock(Handle hold, const Request& r) {
   Outcome o = outcome_of(r);
   o.result = Result::kDeadlock;
   o.why = Why::kReentry;
-  o.held_mode = h.mode;
-  o.held_fence = h.fence;
   decide(r.id.session, r.req, r.arguments, o);
   sink->on_event(e);
 }
@@ -178,7 +175,8 @@ void Core::join_hold(Handle hold, const Request& r) {
   o.mode = h.mode;
   o.fence = h.fence;
   o.depth = h.depth;
-  o.ms_left = o.ttl_ms = told(h.end_ms());
+  o.ms_left = told(h.end_ms());
+  o.ttl_ms = r.ttl_ms;
   tell(o);
 }
 

@@ -33,6 +33,7 @@ HoldView Core::view(const GhostRecord& g) const {
   v.priority = g.priority;
   v.granted_wall_ms = g.granted_wall_ms;
   v.held_ms = log_ms - g.granted_ms;
+  if (g.has_data) v.data = g.data.view();
   v.delay_left_ms = g.end_ms - log_ms;
   return v;
 }
@@ -45,7 +46,7 @@ WaiterView Core::view(const WaiterRecord& w) const {
   v.label = label_of(w.session);
   v.priority = w.priority;
   v.waiting_ms = log_ms - w.asked_ms;
-  if (w.deadline_ms != kNever) v.ms_left = std::max<int64_t>(0, w.deadline_ms - log_ms);
+  if (w.deadline_ms != kNever) v.ms_left = told(w.deadline_ms);
   return v;
 }
 
@@ -258,8 +259,14 @@ Blocker Machine::blocker(std::string_view name, Mode mode) const {
 
 Totals Machine::totals() const {
   const Core& c = *state_;
-  return {c.active_names,    c.holds.size(),      c.waiters.size(), c.ghosts.size(),
-          c.sessions.size(), c.implicit_sessions, c.reqs.size(),    c.history.size()};
+  return {c.active_names,
+          c.holds.size(),
+          c.waiters.size(),
+          c.ghosts.size(),
+          c.sessions.size(),
+          c.implicit_sessions,
+          c.reqs.size() - c.undecided_reqs,
+          c.history.size()};
 }
 
 }  // namespace cleat::lock

@@ -57,10 +57,13 @@ struct GhostRecord {
   int64_t end_ms = 0;
   Blob who;
   Blob label;
+  Blob data;
+  base::ConnectionRef connection;
   Handle name = 0, timer = 0, prev = 0, next = 0;
   uint32_t depth = 1;
   Mode mode = Mode::kExclusive;
   uint8_t priority = 0;
+  bool has_data = false;
 };
 
 struct WaiterRecord {

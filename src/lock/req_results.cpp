@@ -19,6 +19,7 @@ Handle Core::make_req(Handle session, std::string_view req, uint64_t arguments) 
   touch_session(session);
   SessionRecord& s = sessions[session];
   const Handle h = reqs.take();
+  ++undecided_reqs;
   ReqRecord& q = reqs[h];
   q.arguments = arguments;
   q.req = Blob(req);
@@ -41,6 +42,7 @@ void Core::decide(Handle session, std::string_view req, uint64_t arguments, cons
 void Core::decide_req(Handle req, const Outcome& o, Handle pinned_by) {
   ReqRecord& q = reqs[req];
   touch_session(q.session);
+  --undecided_reqs;
   q.decision = ++last_decision;
   q.verb = o.verb;
   q.result = o.result;

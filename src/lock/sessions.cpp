@@ -47,6 +47,7 @@ Handle Core::make_session(By kind, int64_t ttl_ms, std::string_view label, std::
   s.label = Blob(label);
   s.key = Blob(key);
   s.implicit = kind == By::kImplicit;
+  if (s.implicit) s.epoch = 0;  // nobody can attach to it
   return adopt_session(std::move(s));
 }
 
@@ -105,7 +106,6 @@ bool Core::leave_implicit(const base::ConnectionRef& from, const Command& c) {
   if (sessions[session].holds || sessions[session].waiters) {
     Outcome o = outcome_of(from, c);
     o.result = Result::kImplicitBusy;
-    o.session = sessions[session].id;
     return tell(o), false;
   }
   end_session(session, Why::kSessionClosed, false);
@@ -162,25 +162,29 @@ void Core::close_session(const base::ConnectionRef& from, const Command& c) {
   Outcome o = outcome_of(from, c);
   bool refused = false;
   const Handle session = speaker(from, c, refused, o.why);
-  o.session = session_id(session);
+  if (!session) o.session = c.session;
   o.result = session ? Result::kDone : Result::kNoSession;
   tell(o);
   if (session) end_session(session, Why::kSessionClosed, false);
 }
 
-// Its waiters first, so that none of them is granted what its holds let go; then its holds by fence.
+// Its waiters first, then its holds by fence, and only then the queues of the names: none of its own waiters may be
+// granted what its holds let go.
 void Core::end_session(Handle session, Why why, bool unclean) {
-  touch_session(session);
   std::vector<Handle> names_to_serve;
+  end_session(session, why, unclean, names_to_serve);
+  serve_all(names_to_serve);
+}
+
+void Core::end_session(Handle session, Why why, bool unclean, std::vector<Handle>& names_to_serve) {
+  touch_session(session);
   while (const Handle w = sessions[session].first_waiter) {
     mark_pending(waiters[w].name, names_to_serve);
     end_waiter(w, Result::kNoSession, why, EventKind::kSessionEnded, why);
   }
-  serve_all(names_to_serve);
   while (const Handle h = sessions[session].first_hold) {
-    const Handle name = holds[h].name;
+    mark_pending(holds[h].name, names_to_serve);
     end_hold(h, unclean ? EventKind::kExpired : EventKind::kReleased, why, unclean);
-    serve(name);
   }
   SessionRecord& s = sessions[session];
   std::vector<Handle> kept;
@@ -213,20 +217,13 @@ void Core::end_waiters(const std::vector<Handle>& ending, std::vector<Handle>& n
 }
 
 void Core::connection_closed(const base::ConnectionRef& ref, bool clean) {
-  const Handle connection = find_connection(ref);
-  if (!connection) return;
-  const Handle session = connections[connection].session;
   std::vector<Handle> names_to_serve;
-  end_waiters_of_connection(connection, names_to_serve);
-  if (session) {  // the record still stands; those with REQ must not be granted by what follows
-    while (const Handle w = sessions[session].first_waiter) {
-      const Why why = clean ? Why::kSessionClosed : Why::kConnectionLost;
-      mark_pending(waiters[w].name, names_to_serve);
-      end_waiter(w, Result::kNoSession, why, EventKind::kSessionEnded, why);
-    }
-  }
+  Handle connection = find_connection(ref);
+  const Handle session = connection ? connections[connection].session : 0;
+  if (session) end_session(session, clean ? Why::kSessionClosed : Why::kConnectionLost, !clean, names_to_serve);
+  connection = find_connection(ref);  // there still, if another session waits through it
+  if (connection) end_waiters_of_connection(connection, names_to_serve);
   serve_all(names_to_serve);
-  if (session) end_session(session, clean ? Why::kSessionClosed : Why::kConnectionLost, !clean);
 }
 
 // A member's run is over: its connections are gone, those of its earlier runs too. Implicit sessions live by their TTL.

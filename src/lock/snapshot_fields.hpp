@@ -32,6 +32,7 @@ enum : uint32_t {
 
 namespace ghost {
 enum : uint32_t { kFence = 1, kSession, kWho, kLabel, kGrantedMs, kGrantedWallMs, kEndMs, kDepth, kMode, kPriority };
+enum : uint32_t { kMember = 11, kBoot, kConnection, kData, kHasData };
 }  // namespace ghost
 
 namespace waiter {

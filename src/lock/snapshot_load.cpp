@@ -140,6 +140,9 @@ bool Core::load_ghost(base::Reader& in, Handle name) {
   g.depth = f.small(s::ghost::kDepth, 1);
   g.mode = f.mode(s::ghost::kMode);
   g.priority = static_cast<uint8_t>(f.number(s::ghost::kPriority, kMaxPriority));
+  g.data = f.blob(s::ghost::kData);
+  g.has_data = f.flag(s::ghost::kHasData);
+  g.connection = f.connection(s::ghost::kMember, s::ghost::kBoot, s::ghost::kConnection);
   g.name = name;
   if (f.bad() || !g.fence) return false;
   const Handle ghost = ghosts.take();
@@ -244,6 +247,7 @@ bool Core::load_req(base::Reader& in, Handle session) {
   r.req = std::move(made.req);
   r.session = made.session;
   made = std::move(r);
+  if (made.state != ReqRecord::State::kWaiting) --undecided_reqs;
   loading->all_reqs.push_back(req);
   return true;
 }
@@ -257,7 +261,7 @@ base::Status Core::load_session(base::Reader& in, uint32_t bucket) {
   r.marked = f.flag(s::session::kMarked);
   r.key = f.blob(s::session::kKey);
   r.label = f.blob(s::session::kLabel);
-  r.epoch = f.small(s::session::kEpoch, 1);
+  r.epoch = f.small(s::session::kEpoch);
   r.implicit = f.flag(s::session::kImplicit);
   r.losses = f.number(s::session::kLosses, UINT64_MAX);
   r.bucket = static_cast<uint16_t>(bucket);

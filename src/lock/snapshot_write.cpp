@@ -35,6 +35,11 @@ void write(const GhostRecord& g, std::string& out) {
   w.number(s::ghost::kDepth, g.depth, 1);
   w.number(s::ghost::kMode, number(g.mode), number(Mode::kExclusive));
   w.number(s::ghost::kPriority, g.priority);
+  w.number(s::ghost::kMember, g.connection.member);
+  w.number(s::ghost::kBoot, g.connection.boot);
+  w.number(s::ghost::kConnection, g.connection.connection);
+  w.bytes(s::ghost::kData, g.data.view());
+  w.number(s::ghost::kHasData, g.has_data);
   w.end();
 }
 
@@ -161,7 +166,7 @@ void write_session(const Core& core, const SessionRecord& r, std::string& out) {
   w.number(s::session::kMarked, r.marked);
   w.bytes(s::session::kKey, r.key.view());
   w.bytes(s::session::kLabel, r.label.view());
-  w.number(s::session::kEpoch, r.epoch, 1);
+  w.number(s::session::kEpoch, r.epoch);
   w.number(s::session::kImplicit, r.implicit);
   w.number(s::session::kLosses, r.losses);
   if (r.connection)
