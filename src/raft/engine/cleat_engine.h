@@ -74,8 +74,7 @@ typedef struct {
 ce_code ce_open(const ce_options* options, ce_group** out, ce_error* error);
 void ce_close(ce_group* group);  // no Ready of it may be left
 
-// ---- Input. None may be called between ce_take_ready's failure-free return and the next call of the same thread: that
-// is, all calls are sequential, and any order is fine.
+// ---- Input, in any order, also while Readys are open.
 void ce_tick(ce_group* group);
 void ce_campaign(ce_group* group);
 // All payloads become entries, in order, in one message. False: nothing was proposed (not the leader, uncommitted bytes

@@ -45,8 +45,16 @@ pub fn check(m: &Message, peer: u64, v: &View) -> Result<(), Reject> {
         return Err(Reject::NotToMe);
     }
     let allowed = [
-        MsgAppend, MsgAppendResponse, MsgRequestVote, MsgRequestVoteResponse, MsgSnapshot, MsgHeartbeat,
-        MsgHeartbeatResponse, MsgTimeoutNow, MsgRequestPreVote, MsgRequestPreVoteResponse,
+        MsgAppend,
+        MsgAppendResponse,
+        MsgRequestVote,
+        MsgRequestVoteResponse,
+        MsgSnapshot,
+        MsgHeartbeat,
+        MsgHeartbeatResponse,
+        MsgTimeoutNow,
+        MsgRequestPreVote,
+        MsgRequestPreVoteResponse,
     ];
     if !allowed.contains(&m.get_msg_type()) {
         return Err(Reject::BadType);
@@ -66,7 +74,9 @@ pub fn check(m: &Message, peer: u64, v: &View) -> Result<(), Reject> {
         MsgSnapshot => check_snapshot(m, v),
         MsgHeartbeat if m.commit > v.last => Err(Reject::CommitPastLog),
         // A follower cannot have more than its leader; if it claims to, one of the two lost data.
-        MsgAppendResponse if m.term == v.term && v.leader == v.id && !m.reject && m.index > v.last => Err(Reject::CommitPastLog),
+        MsgAppendResponse if m.term == v.term && v.leader == v.id && !m.reject && m.index > v.last => {
+            Err(Reject::CommitPastLog)
+        }
         MsgTimeoutNow if m.term != v.term || v.leader != m.from => Err(Reject::NotLeader),
         // A real answer cannot come before the vote was persisted, since the question leaves only then.
         MsgRequestVoteResponse | MsgRequestPreVoteResponse if v.unpersisted => Err(Reject::TooEarly),

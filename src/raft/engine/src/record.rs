@@ -44,7 +44,14 @@ impl State {
         let mut out = Vec::with_capacity(1 + 64 + 4 + self.conf.len());
         out.push(VERSION);
         for v in [
-            self.boot, self.term, self.vote, self.commit, self.cut_index, self.cut_term, self.snap_index, self.snap_term,
+            self.boot,
+            self.term,
+            self.vote,
+            self.commit,
+            self.cut_index,
+            self.cut_term,
+            self.snap_index,
+            self.snap_term,
         ] {
             out.extend_from_slice(&v.to_le_bytes());
         }

@@ -45,7 +45,10 @@ pub fn find_damage(fs: &Fs, dir: &Path) -> io::Result<Option<String>> {
 }
 
 fn check(data: &[u8], signature: u32) -> Result<(), usize> {
-    if data.len() < HEADER || data[..MAGIC.len()] != *MAGIC || data[MAGIC.len()..HEADER] != [0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0] {
+    if data.len() < HEADER
+        || data[..MAGIC.len()] != *MAGIC
+        || data[MAGIC.len()..HEADER] != [0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]
+    {
         return Err(0);
     }
     let mut at = HEADER;
