@@ -155,8 +155,8 @@ def process():
         raise StageFailed("the real clients could not be installed from PyPI and npm")
     reports = fresh_reports("process")
     junit = reports / "pytest.xml"
-    command = ["build/real/venv/bin/python", "-m", "pytest", "tests/real", "-q", "-p", "no:cacheprovider", "--timeout=600",
-               "--tb=short", f"--junitxml={junit}", *os.environ.get("CLEAT_TEST_PYTEST", "").split()]
+    command = ["build/real/venv/bin/python", "-m", "pytest", "tests/real", "tests/cli", "-q", "-p", "no:cacheprovider",
+               "--timeout=600", "--tb=short", f"--junitxml={junit}", *os.environ.get("CLEAT_TEST_PYTEST", "").split()]
     finished = subprocess.run(["tools/progress.sh", "Running process tests", *command], cwd=ROOT,
                               env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"))
     if not junit.exists():

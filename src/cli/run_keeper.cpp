@@ -286,11 +286,13 @@ class Keeper {
     }
   }
 
+  milliseconds ttl() const { return session_->belief().ttl(); }
+
   void make_plan(TimePoint now) {
     if (lost_at_) {
-      plan_ = plan_after_loss(*lost_at_, plan_, run_.lock.ttl, run_.on_loss);
+      plan_ = plan_after_loss(*lost_at_, plan_, ttl(), run_.on_loss);
     } else if (const auto deadline = hold_->deadline(session_->belief())) {
-      plan_ = plan_before(*deadline, run_.lock.ttl, run_.on_loss);
+      plan_ = plan_before(*deadline, ttl(), run_.on_loss);
     } else {
       on_lost("the session ended", now);
       return make_plan(now);
@@ -327,7 +329,7 @@ class Keeper {
     const auto deadline = hold_->deadline(session_->belief());
     if (lost_at_ || !deadline) return finish(run_.not_acquired, "");
     // Not enough time left to be sure of: the next keep-alive's answer brings more.
-    if (now + run_.lock.ttl / 2 > *deadline && run_.on_loss != OnLoss::kIgnore) {
+    if (now + ttl() / 2 > session_->belief().deadline() && run_.on_loss != OnLoss::kIgnore) {
       act_at_ = *deadline;
       if (now >= *deadline) on_lost("no contact with the server", now);
       return;

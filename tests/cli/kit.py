@@ -1,0 +1,159 @@
+"""What the tests of the command line share: a node, commands against it, and a command that can be seen living."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "real"))
+from node import CLEAT, READY, Node, wait_until  # noqa: E402
+import wire  # noqa: E402
+
+# Lives until it is killed, leaving the time in a file every few milliseconds; argv: folder, then any of
+#   family   also as a child, and as a grandchild in a session of its own
+#   deaf     ignores SIGTERM
+#   tell     writes SIGTERM down, and ends by it
+BEATING = r"""
+import os, pathlib, signal, sys, time
+place, wishes = pathlib.Path(sys.argv[1]), sys.argv[2:]
+name = "child"
+if "deaf" in wishes: signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if "tell" in wishes:
+    def told(*_):
+        (place / "terms").write_text(str(time.monotonic()))
+        os._exit(9)
+    signal.signal(signal.SIGTERM, told)
+if "family" in wishes:
+    if os.fork() == 0:
+        name = "grandchild"
+        if os.fork() == 0:
+            os.setsid()
+            name = "stray"
+if name != "child": signal.signal(signal.SIGTERM, signal.SIG_IGN)
+beat = os.open(place / f"{name}.beat", os.O_CREAT | os.O_WRONLY)
+os.pwrite(beat, f"{time.monotonic():.6f}".encode(), 0)
+(place / f"{name}.new").write_text(str(os.getpid()))
+(place / f"{name}.new").rename(place / f"{name}.pid")
+while True:
+    os.pwrite(beat, f"{time.monotonic():.6f}".encode(), 0)
+    time.sleep(0.002)
+"""
+
+
+def alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def children_of(pid):
+    return [int(c) for c in subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout.split()]
+
+
+class Case(unittest.TestCase):
+    """Each test has a folder, and a node if it asks for one; what it started is killed."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="cleat-cli-")
+        self.addCleanup(folder.cleanup)
+        self.place = pathlib.Path(folder.name)
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("CLEAT_")}
+
+    def start_node(self, *options, asks_password=False):
+        self.node = Node(self.place / "data", *options)
+        self.addCleanup(self.node.kill)
+        if asks_password:  # start() would PING
+            self.node.launch()
+            found = wait_until(lambda: READY.search(self.node.log()), 30, "the server to listen")
+            self.node.address = (found.group(1), int(found.group(2)))
+        else:
+            self.node.start()
+        self.node.listen = self.node.url  # for restarts
+        self.address = self.node.address
+        self.environment["CLEAT_SERVER"] = self.node.url
+        return self.node
+
+    def cleat(self, *arguments, status=None, timeout=60, **more):
+        """Runs a command to its end; checks its exit status if one is given."""
+        done = subprocess.run([str(CLEAT), *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
+                              stdin=subprocess.DEVNULL, env=self.environment, **more)
+        if status is not None:
+            self.assertEqual(done.returncode, status, f"{arguments}: {done.stdout}{done.stderr}")
+        return done
+
+    def cleat_json(self, *arguments, status=0):
+        return json.loads(self.cleat(*arguments, "--json", status=status).stdout)
+
+    def start(self, *arguments, **more):
+        """Starts a command; it is killed at the end, if it still runs."""
+        process = subprocess.Popen([str(CLEAT), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, env=self.environment, text=True, **more)
+
+        def end():
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        self.addCleanup(end)
+        return process
+
+    def run_beating(self, *options, wishes=(), names=("child",)):
+        """`cleat run` of the beating command; returns the wrapper once all of the family live."""
+        wrapper = self.start("run", "it", *options, "--", sys.executable, "-c", BEATING, self.place, *wishes)
+        wait_until(lambda: all((self.place / f"{n}.pid").exists() for n in names), what="the command to live")
+        self.names = names
+        self.pids = [int((self.place / f"{n}.pid").read_text()) for n in names]
+        for pid in self.pids:
+            self.addCleanup(lambda p=pid: alive(p) and os.kill(p, signal.SIGKILL))
+        self.keeper = children_of(wrapper.pid)[0]
+        return wrapper
+
+    def last_beat(self):
+        return max(float((self.place / f"{n}.beat").read_text()) for n in self.names)
+
+    def in_background(self, function):
+        """Runs it in a thread; the result's callable waits for it and gives what it returned."""
+        box = {}
+
+        def work():
+            try:
+                box["value"] = function()
+            except BaseException as error:  # noqa: BLE001
+                box["error"] = error
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+
+        def result(timeout=60):
+            thread.join(timeout)
+            self.assertFalse(thread.is_alive(), "it did not end")
+            if "error" in box:
+                raise box["error"]
+            return box["value"]
+        return result
+
+    def rival(self):
+        """Another client that wants the lock and gets it some day: returns (time, which of the family lived then)."""
+        def take():
+            while True:
+                try:
+                    with wire.Connection(self.address, timeout=70) as connection:
+                        if connection.do("LOCK", "it", "TOKEN", "rival", "TTL", "60000", "WAIT", "60000") is not None:
+                            now = time.monotonic()
+                            return now, [pid for pid in self.pids if alive(pid)]
+                except (OSError, wire.Closed, wire.ErrorReply):
+                    pass
+                time.sleep(0.01)
+        result = self.in_background(take)
+        wait_until(lambda: self.node.info()["waiters"] == "1", what="the rival to wait")
+        return result
+
+    def check_dead_before(self, rival):
+        """All that the command started was dead when the rival was granted the lock."""
+        granted, lived = rival()
+        self.assertEqual(lived, [], "the command lived when another was granted its lock")
+        self.assertLess(self.last_beat(), granted)
