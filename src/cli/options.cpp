@@ -328,10 +328,26 @@ Parsed usage_error(const std::string& command, std::string message) {
   return {.invocation = {}, .out = {}, .err = who + ": " + message + "\n" + see_help(command), .exit_status = kUsage};
 }
 
+// `cleat --server H:P show x` is `cleat show --server H:P x`.
+void move_behind_command(std::vector<std::string>& words) {
+  size_t command = 0;
+  while (command < words.size() && words[command].starts_with("--")) {
+    const std::string& word = words[command];
+    const std::string flag = word.substr(0, word.find('='));
+    const bool has_value = flag == "--server" || flag == "--password-file" || flag == "--timeout";
+    if (!has_value && flag != "--json") return;
+    command += has_value && flag == word ? 2 : 1;
+  }
+  if (command < words.size())
+    std::rotate(words.begin(), words.begin() + static_cast<long>(command),
+                words.begin() + static_cast<long>(command) + 1);
+}
+
 }  // namespace
 
 Parsed parse(std::vector<std::string> words, const Environment& environment) {
   Grammar grammar(environment);
+  move_behind_command(words);
   const std::string command = !words.empty() && grammar.knows(words[0]) ? words[0] : "";
   if (command.empty() && !words.empty() && !words[0].starts_with('-')) {
     return usage_error("", "there is no command '" + words[0] + "'");

@@ -98,6 +98,29 @@ TEST(Options, ServerAndPasswordFromFlagThenEnvironmentThenDefault) {
   g_environment = {};
 }
 
+TEST(Options, TheConnectionIsNamedBeforeOrAfterTheCommand) {
+  const std::vector<std::vector<std::string>> ways = {
+      {"--server", "h:1", "--password-file", "/p", "--json", "show", "x"},
+      {"--server=h:1", "--json", "show", "--password-file", "/p", "x"},
+      {"show", "x", "--json", "--server", "h:1", "--password-file=/p"},
+      {"--timeout", "1s", "show", "--server", "h:1", "x", "--json", "--password-file", "/p"},
+  };
+  for (const auto& words : ways) {
+    EXPECT_EQ(common(words).server.text(), "h:1");
+    EXPECT_EQ(common(words).password_file, "/p");
+    EXPECT_TRUE(common(words).json);
+    EXPECT_EQ(read<ShowCommand>(words).name, "x");
+  }
+  EXPECT_EQ(common({"lock", "x", "--ttl", "30s", "--server", "h:1"}).server.text(), "h:1");
+  const std::vector<std::string> run = {"--server", "h:1", "run", "x", "--", "cmd", "--server", "other:2", "--json"};
+  EXPECT_EQ(common(run).server.text(), "h:1");
+  EXPECT_EQ(read<RunCommand>(run).command, (std::vector<std::string>{"cmd", "--server", "other:2", "--json"}));
+  EXPECT_EQ(refusal({"--json", "run", "x", "--", "true"}),
+            "cleat run: The following argument was not expected: --json");
+  EXPECT_EQ(refusal({"--server", "h:1", "frobnicate"}), "cleat: there is no command 'frobnicate'");
+  EXPECT_THAT(refusal({"--server", "h:1"}), HasSubstr("cleat: "));
+}
+
 TEST(Options, EveryFlagRefusesWhatIsWrong) {
   const std::string modes = "exclusive|shared|update|intent-shared|intent-exclusive|shared-intent-exclusive";
   struct Row {
