@@ -56,6 +56,7 @@ std::string mode_line(const lock::Outcome& o) {
 std::string limit_line(const lock::Outcome& o) {
   std::string line =
       "LIMIT " + std::string(lock::limit_name(o.limit)) + " is reached (" + std::to_string(o.limit_value) + "): ";
+  if (o.limit == lock::Limit::kFences) return line + "no fence is left; begin a new data directory";
   return line + (o.limit == lock::Limit::kHoldsPerSession ? "UNLOCK something or use another session"
                                                           : "try again later or raise the setting");
 }
@@ -122,6 +123,8 @@ std::string refusal_line(const lock::Outcome& o) {
     case Result::kWrongKey:
       return "DENIED wrong key for session " + std::to_string(o.session.value) +
              ": give the id and key that SESSION OPEN answered";
+    case Result::kImplicitBusy:
+      return std::string(kImplicitBusyError);
     default:
       return "ERR internal: no line for this outcome; please report it";
   }

@@ -178,7 +178,7 @@ TEST(GoldenReplies, Refusals) {
   o = outcome(Verb::kLock, Result::kMode);
   o.held_mode = lock::Mode::kShared;
   add("MODE", o);
-  for (int i = 1; i <= static_cast<int>(lock::Limit::kReqResults); ++i) {
+  for (int i = 1; i <= static_cast<int>(lock::Limit::kFences); ++i) {
     o = outcome(Verb::kLock, Result::kLimit);
     o.limit = static_cast<lock::Limit>(i), o.limit_value = 10'000;
     add("LIMIT " + std::string(lock::limit_name(o.limit)), o);
