@@ -147,7 +147,7 @@ class Request {
   RequestBody body;
 
   bool refused() const { return std::holds_alternative<Refusal>(body); }
-  void refuse(std::string line) { body.emplace<Refusal>(std::move(line)); }
+  void refuse(std::string line) { body = Refusal{std::move(line)}; }
 };
 
 // Reads one request; `out` may be used again for the next. `input.arguments` is not empty.
