@@ -184,6 +184,7 @@ def tidy():
 STAGES = {
     "static": Stage("formats, paths, scripts", static),
     "unit": Stage("unit, scenario and simulator tests under ASan and UBSan", unit),
+    "process": Stage("real processes, real clients, real disks", process),
     "threads": Stage("the parts with threads under TSan", threads),
     "tidy": Stage("clang-tidy on all sources", tidy),
 }

@@ -37,10 +37,11 @@ class Change:
 
 
 class Worker:
-    def __init__(self, number, seed, fences, names=12, depth=6):
+    def __init__(self, number, seed, fences, names=12, depth=6, data_words=DATA_WORDS):
         self.number = number
         self.fences = fences
         self.depth = depth
+        self.data_words = data_words
         self.random = random.Random(f"{seed}/{number}")
         self.held = {f"w{number}/n{i}": None for i in range(names)}  # name -> [fence, data] or None
         self.tokens = {f"w{number}/t{i}": None for i in range(names // 3)}
@@ -49,6 +50,7 @@ class Worker:
         self.unanswered = []
         self.last_answered = []  # (change, answer) of the last whole pipeline
         self.answered = 0
+        self.refused = 0  # with DISKFULL
 
     # -- one pipeline of changes ------------------------------------------------------------------------------------
 
@@ -59,7 +61,7 @@ class Worker:
     def choose(self, name):
         request = self.next_request()
         hold = self.held[name]
-        data = self.random.choice(DATA_WORDS)
+        data = self.random.choice(self.data_words)
         if hold is None:
             return Change("lock", name, request, ("LOCK", name, "WAIT", "0", "DATA", data, "REQ", request), data)
         if self.random.random() < 0.4:
@@ -81,6 +83,11 @@ class Worker:
 
     def learn(self, change, answer):
         """Takes an answer as fact."""
+        if isinstance(answer, wire.ErrorReply) and answer.code == "DISKFULL":
+            # Not decided by the log: nothing happened, and the REQ may be asked again.
+            assert change.kind in ("lock", "token", "put"), f"{change.words} was refused: {answer}"
+            self.refused += 1
+            return
         assert not isinstance(answer, Exception), f"{change.words} was refused: {answer}"
         if change.kind == "lock":
             assert isinstance(answer, int), f"{change.words} of a free name was answered {answer!r}"
@@ -144,7 +151,8 @@ class Worker:
             self.check_state(connection)
 
     def check_repeats(self, connection):
-        repeatable = [(c, a) for c, a in self.last_answered if c.kind in ("lock", "put", "unlock")]
+        repeatable = [(c, a) for c, a in self.last_answered if c.kind in ("lock", "put", "unlock")
+                      and not isinstance(a, Exception)]
         answers = connection.pipeline([change.words for change, _ in repeatable])
         for (change, first), again in zip(repeatable, answers):
             assert again == first, f"{change.words} was answered {first!r}, and after the restart {again!r}"
@@ -152,8 +160,9 @@ class Worker:
     def settle(self, connection):
         """Asks again what was never answered: the answer is now fact, and asked a third time it stays the same."""
         for change in self.unanswered:
-            answer = connection.do(*change.words)
-            if change.kind in ("lock", "put", "unlock"):
+            connection.send(*change.words)
+            answer = connection.reply_or_error()
+            if change.kind in ("lock", "put", "unlock") and not isinstance(answer, Exception):
                 again = connection.do(*change.words)
                 assert again == answer, f"{change.words}: {answer!r}, then {again!r}"
             self.learn(change, answer)
@@ -173,3 +182,28 @@ class Worker:
             assert holders[0]["fence"] == known[0], f"{name}: fence {known[0]} was granted, SHOW says {holders[0]}"
             if known[1] is not None:
                 assert holders[0]["data"] == known[1], f"{name}: data {known[1]!r} was acknowledged, SHOW says {holders[0]}"
+
+
+class Load:
+    """Runs workers in threads until stopped or until their server dies. A failure of one is raised by `stop`."""
+
+    def __init__(self, node, workers):
+        self.failures = []
+        self.ending = threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(node, worker)) for worker in workers]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, node, worker):
+        try:
+            worker.run(node, self.ending.is_set)
+        except BaseException as failure:
+            self.failures.append(failure)
+
+    def stop(self):
+        self.ending.set()
+        for thread in self.threads:
+            thread.join(timeout=60)
+            assert not thread.is_alive(), "a client hangs"
+        if self.failures:
+            raise self.failures[0]

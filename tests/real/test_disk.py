@@ -4,7 +4,7 @@ import threading
 import pytest
 
 import disk
-from ledger import Fences, Worker
+from ledger import Fences, Load, Worker
 from node import Node, wait_until
 from test_kill import load_until_killed
 from wire import Closed, ErrorReply
@@ -66,20 +66,15 @@ def test_log_that_meets_a_full_disk_waits_for_room(tmp_path, on_disk):
     with disk.Disk(tmp_path, megabytes=500) as mounted:
         node = on_disk(mounted, *without_free_space_watch())
         fences = Fences()
-        workers = [Worker(number, "full", fences) for number in range(3)]
-        stop = threading.Event()
+        # Much data, since the log has room of its own set aside that must be used up first.
+        workers = [Worker(number, "full", fences, data_words=("a" * 4000, "b" * 4096)) for number in range(3)]
         mounted.fill()
-        threads = [threading.Thread(target=worker.run, args=(node, stop.is_set)) for worker in workers]
-        for thread in threads:
-            thread.start()
-        stuck = wait_until(lambda: nothing_is_answered(node, workers), seconds=60, what="the log to meet the full disk")
-        assert stuck
+        load = Load(node, workers)
+        wait_until(lambda: nothing_is_answered(node, workers), seconds=60, what="the log to meet the full disk")
         before = sum(worker.answered for worker in workers)
         mounted.make_room()
         wait_until(lambda: sum(worker.answered for worker in workers) > before + 100, what="answers after room was made")
-        stop.set()
-        for thread in threads:
-            thread.join(timeout=30)
+        load.stop()
         assert node.process.poll() is None
         node.kill()
         node.start()

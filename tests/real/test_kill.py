@@ -4,33 +4,17 @@ import random
 import threading
 import time
 
-from ledger import Fences, Worker
+from ledger import Fences, Load, Worker
 
 KILLS = int(os.environ.get("CLEAT_TEST_KILLS", "100"))
 SEED = os.environ.get("CLEAT_TEST_SEED") or str(random.randrange(1 << 32))
 
 
 def load_until_killed(node, workers, seconds):
-    stop = threading.Event()
-    failures = []
-
-    def work(worker):
-        try:
-            worker.run(node, stop.is_set)
-        except BaseException as failure:  # shown by the main thread
-            failures.append(failure)
-
-    threads = [threading.Thread(target=work, args=(worker,)) for worker in workers]
-    for thread in threads:
-        thread.start()
-    stop.wait(seconds)
+    load = Load(node, workers)
+    load.ending.wait(seconds)
     node.kill()
-    stop.set()
-    for thread in threads:
-        thread.join(timeout=30)
-        assert not thread.is_alive(), "a client hung when the server was killed"
-    if failures:
-        raise failures[0]
+    load.stop()
 
 
 def test_killed_under_load(make_node):
@@ -40,11 +24,12 @@ def test_killed_under_load(make_node):
     fences = Fences()
     workers = [Worker(number, SEED, fences) for number in range(6)]
     slowest_restart = 0.0
+    pause = threading.Event()
     for _ in range(KILLS):
         load_until_killed(node, workers, chance.uniform(0.02, 0.5))
         if chance.random() < 0.1:  # and sometimes while it starts
             node.launch()
-            time.sleep(chance.uniform(0, 0.03))
+            pause.wait(chance.uniform(0, 0.03))
             node.kill()
         started = time.monotonic()
         node.start()
