@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "base/bytes.hpp"
 #include "storage/fake_file_system.hpp"
 #include "storage/snapshot_format.hpp"
 
@@ -193,6 +194,50 @@ TEST(Snapshot, NewerVersionIsRefusedWithTheReason) {
   EXPECT_EQ(s.code(), Code::kInvalid);
   EXPECT_THAT(s.message(), HasSubstr("has version 2, this program knows 1"));
   EXPECT_EQ(verify_snapshot(fs, "dir/none").code(), Code::kNotFound);
+}
+
+// Frames of any kind and content, with right checksums: what a hostile or foreign file could hold.
+TEST(Snapshot, RandomFramesAreReadOrRefused) {
+  uint64_t x = 88172645463325252;
+  const auto roll = [&](uint64_t n) {
+    x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+    return x % n;
+  };
+  FakeFileSystem fs;
+  int whole = 0, refused = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    std::string file(kSnapshotMagic);
+    const uint64_t frames = 1 + roll(4);
+    uint64_t block_bytes = 0;
+    for (uint64_t i = 0; i < frames; ++i) {
+      const auto kind = static_cast<uint8_t>(i == 0 ? 1 : roll(8) == 0 ? roll(256) : i + 1 == frames ? 3 : 2);
+      std::string payload;
+      base::Writer w(payload);
+      if (kind == 1) {
+        w.fixed32(static_cast<uint32_t>(1 + roll(50) / 49));
+        for (int k = 0; k < 4; ++k) w.fixed64(roll(1000));
+        w.varint(roll(3));
+      } else if (kind == 3 && roll(2)) {
+        w.fixed64(frames - 2), w.fixed64(roll(4) ? block_bytes : roll(20));
+      }
+      const bool extra = kind == 2 || roll(3) == 0;
+      for (uint64_t n = extra ? roll(6) : 0; n > 0; --n) w.u8(static_cast<uint8_t>(roll(256)));
+      if (kind == 2) block_bytes += payload.size();
+      std::string frame;
+      base::Writer f(frame);
+      f.u8(kind);
+      f.fixed32(static_cast<uint32_t>(roll(40) ? payload.size() : roll(UINT32_MAX)));
+      frame += payload;
+      f.fixed64(frame_sum(frame, i));
+      file += frame;
+    }
+    fs.put("dir/random", file);
+    const base::Status s = verify_snapshot(fs, "dir/random");
+    (s.ok() ? whole : refused)++;
+    EXPECT_TRUE(s.ok() || s.code() == Code::kCorrupt || s.code() == Code::kInvalid) << s.message();
+  }
+  EXPECT_GT(whole, 10);
+  EXPECT_GT(refused, 1000);
 }
 
 TEST(Snapshot, OnTheRealFileSystem) {
