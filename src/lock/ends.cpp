@@ -77,7 +77,7 @@ void Core::end_hold(Handle hold, EventKind kind, Why why, bool unclean) {
   e.why = why;
   e.mode = h.mode;
   e.forced = unclean;
-  e.depth = kind == EventKind::kUndelivered ? 0 : h.depth;
+  e.depth = h.depth;
   e.fence = h.fence;
   e.session = session_id(h.session);
   e.holder = h.connection;

@@ -172,6 +172,7 @@ struct SessionRecord {
   uint16_t bucket = 0;
   bool implicit = false;
   bool marked = false;
+  bool ending = false;  // its results are about to go: they must not push out those of others
   std::unique_ptr<HandleTable> reqs;
   std::unique_ptr<std::vector<LossRecord>> last_losses;  // oldest first
 };

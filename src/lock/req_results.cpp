@@ -75,6 +75,7 @@ void Core::count_req(Handle req) {
   ReqRecord& q = reqs[req];
   touch_session(q.session);
   SessionRecord& s = sessions[q.session];
+  if (s.ending) return;
   q.state = ReqRecord::State::kCounted;
   Handle after = s.last_req;
   while (after && reqs[after].decision > q.decision) after = reqs[after].prev;

@@ -178,6 +178,7 @@ void Core::end_session(Handle session, Why why, bool unclean) {
 
 void Core::end_session(Handle session, Why why, bool unclean, std::vector<Handle>& names_to_serve) {
   touch_session(session);
+  sessions[session].ending = true;
   while (const Handle w = sessions[session].first_waiter) {
     mark_pending(waiters[w].name, names_to_serve);
     end_waiter(w, Result::kNoSession, why, EventKind::kSessionEnded, why);
