@@ -79,6 +79,7 @@ void Core::end_hold(Handle hold, EventKind kind, Why why, bool unclean) {
   e.forced = unclean;
   e.depth = h.depth;
   e.fence = h.fence;
+  e.held_ms = log_ms - h.granted_ms;
   e.session = session_id(h.session);
   e.holder = h.connection;
   if (h.session) e.owner = h.who.view();

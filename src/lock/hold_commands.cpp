@@ -97,6 +97,7 @@ void Core::unlock(const base::ConnectionRef& from, const Command& c) {
   e.why = Why::kReleased;
   e.mode = h.mode;
   e.fence = h.fence;
+  e.held_ms = log_ms - h.granted_ms;
   e.session = session_id(h.session);
   e.holder = h.connection;
   if (h.session) e.owner = c.owner;

@@ -113,6 +113,7 @@ struct Event {
   int64_t log_ms = 0;
   int64_t wall_ms = 0;   // Unix time of the entry
   int64_t delay_ms = 0;  // ghost left behind, told; 0: none
+  int64_t held_ms = 0;   // of a hold that ended: log time since its grant; for counters, not stored
   std::string_view name;
   std::string_view owner;
   std::string_view label;  // of the session

@@ -67,9 +67,11 @@ void Pump::drive() {
 
 bool Pump::persist() {
   const bool syncs = ready_->must_sync();
+  const int64_t before_us = syncs ? clock_.mono_us() : 0;
   switch (group_->persist(*ready_)) {
     case raft::Persisted::kDone:
       status_.syncs += syncs;
+      if (syncs) status_.last_sync_us = clock_.mono_us() - before_us;
       if (log_full_) listener_.on_log(2, "there is room for the log again: requests are answered");
       log_full_ = false;
       return true;

@@ -87,6 +87,7 @@ struct Status {
   uint64_t term = 0, commit = 0, applied = 0, log_bytes = 0, snapshot_index = 0, free_bytes = 0;
   bool disk_full = false, snapshotting = false;
   uint64_t keep_alives_answered = 0, keep_alives_missed = 0, turns = 0, syncs = 0, entries = 0, commands = 0;
+  int64_t last_sync_us = 0;  // how long the last synced write took
 };
 
 class Replica {

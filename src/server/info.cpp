@@ -94,6 +94,7 @@ void locks_section(InfoText& text, const InfoSource& s, const lock::Totals& t) {
   text.line("revocations", number(m.revocations));
   text.line("undelivered", number(m.undelivered));
   percentiles(text, "wait_ms", m.wait_ms);
+  percentiles(text, "hold_ms", m.hold_ms);
 }
 
 void sessions_section(InfoText& text, const InfoSource& s, const lock::Totals& t, const replica::Status& status) {
@@ -114,6 +115,7 @@ void disk_section(InfoText& text, const InfoSource& s, const replica::Status& st
   text.line("disk_full", status.disk_full);
   text.line("fsyncs", number(status.syncs));
   text.line("entries", number(status.entries));
+  percentiles(text, "fsync_us", s.metrics.fsync_us);
   percentiles(text, "commit_us", s.metrics.commit_us);
 }
 

@@ -46,6 +46,8 @@ void Metrics::count(const lock::Outcome& o) {
 
 void Metrics::count(const lock::Event& e) {
   ++events;
+  const bool ended = e.kind == EventKind::kReleased || e.kind == EventKind::kExpired || e.kind == EventKind::kRevoked;
+  if (ended && e.fence) hold_ms.add(e.held_ms);
   if (e.kind == EventKind::kRevoked) ++revocations;
   if (e.kind == EventKind::kUndelivered) ++undelivered;
   if (e.kind != EventKind::kExpired) return;

@@ -19,7 +19,8 @@ struct Metrics {
   uint64_t holds_ended_by_ttl = 0, holds_ended_by_max_hold = 0, holds_ended_with_session = 0, revocations = 0;
   uint64_t sessions_opened = 0, sessions_expired = 0;
   uint64_t events = 0, pushes = 0, gaps = 0;
-  Histogram wait_ms, commit_us;
+  // commit_us: a turn's log write, sync and apply; fsync_us: the synced write alone.
+  Histogram wait_ms, hold_ms, commit_us, fsync_us;
 
   void count(const lock::Outcome&);
   void count(const lock::Event&);

@@ -110,6 +110,7 @@ int run_node(Node& node, const net::ServiceNotify& notify) {
   if (!replica.ok()) return fail(1, replica.status().message());
   service.serve(**replica);
   loop.emplace(service, node.listener, clock, notify);
+  node.config.listen = node.listener.address().text();  // with the port really used
   greet(node.config, node.listener.address());
   notify.tell("READY=1");
   loop->run();

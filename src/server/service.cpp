@@ -127,6 +127,9 @@ void Service::finish_turn(bool input_left) {
     if (input_left) replica_->input_left();
     replica_->step();
     if (work) metrics_.commit_us.add(clock_.mono_us() - before);
+    const replica::Status status = replica_->status();
+    if (status.syncs != last_syncs_) metrics_.fsync_us.add(status.last_sync_us);
+    last_syncs_ = status.syncs;
   }
   if (events_.anyone()) deliver_events();
   enforce_output_limits();

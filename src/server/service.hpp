@@ -157,7 +157,7 @@ class Service final : public replica::Listener {
   resp::RequestParser reader_;    // of reads that are read again
   Connection* run_of_ = nullptr;  // whose run was begun last and may be added to
   uint64_t last_connection_ = 0;
-  uint64_t total_unsent_ = 0;
+  uint64_t total_unsent_ = 0, last_syncs_ = 0;
   int64_t now_us_ = 0, started_us_ = 0, next_vouch_us_ = 0;
   size_t vouch_from_ = 0;
   bool fed_ = false, leader_came_ = false, stopping_ = false;

@@ -36,9 +36,10 @@ TEST_F(ServiceCommands, InfoCountsAcquisitionsByResult) {
   ask(b, "LOCK x NOREENTRY");
   take(b);
   const std::string got = ask(a, "INFO");
-  for (const char* line : {"lock_requests:6", "acquired_at_once:1", "acquired_after_wait:1", "not_acquired_busy:1",
-                           "not_acquired_timed_out:1", "not_acquired_cancelled:1", "deadlocks:1", "unlocks:1",
-                           "holds:1", "implicit_sessions:2", "contention_rate:0.6667", "wait_ms_count:2"}) {
+  for (const char* line :
+       {"lock_requests:6", "acquired_at_once:1", "acquired_after_wait:1", "not_acquired_busy:1",
+        "not_acquired_timed_out:1", "not_acquired_cancelled:1", "deadlocks:1", "unlocks:1", "holds:1",
+        "implicit_sessions:2", "contention_rate:0.6667", "wait_ms_count:2", "hold_ms_count:1", "hold_ms_max:121"}) {
     EXPECT_THAT(got, HasSubstr("\r\n" + std::string(line) + "\r\n"));
   }
 }
