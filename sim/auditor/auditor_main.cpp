@@ -15,12 +15,13 @@ namespace {
 using namespace cleat::auditor;
 
 constexpr const char* kUsage =
-    "auditor [--seeds N | --seeds A..B] [--steps N] [--no-shrink]   machine against model\n"
+    "auditor [--seeds N | --seeds A..B] [--steps N] [--no-shrink] [--promises-only]   machine against model\n"
     "auditor --mutant NAME | --all-mutants [--seeds N] [--steps N]  broken machines, which must be caught\n";
 
 struct Options {
   uint64_t first = 1, last = 100, steps = 2000;
   bool shrink = true, all_mutants = false;
+  Judges judges;
   const char* mutant = nullptr;
 };
 
@@ -41,6 +42,8 @@ bool parse(int argc, char** argv, Options& o) {
     const char* value = i + 1 < argc ? argv[i + 1] : nullptr;
     if (a == "--all-mutants") {
       o.all_mutants = true;
+    } else if (a == "--promises-only") {
+      o.judges.model = false;
     } else if (a == "--no-shrink") {
       o.shrink = false;
     } else if (value == nullptr) {
@@ -65,11 +68,11 @@ void tell(uint64_t seed, const Options& o, Plan plan, const Failure& failure) {
     plan.steps.resize(std::min(plan.steps.size(), failure.step + 1));
     // The same check must fail, or the shrinker slides to another trouble.
     plan = shrink(std::move(plan), [&](const Plan& less) {
-      const auto f = run_plan(less, {}, false);
+      const auto f = run_plan(less, o.judges, false);
       return f && f->check == failure.check;
     });
   }
-  const auto again = run_plan(plan, {}, true);
+  const auto again = run_plan(plan, o.judges, true);
   if (!again) return;
   fmt::print("\nThe story ({} steps; settings: {}):\n", plan.steps.size(), text(plan.settings));
   for (const auto& line : again->story) fmt::print("{}\n", line);
@@ -86,7 +89,7 @@ int main(int argc, char** argv) {
   RunCounts counts;
   for (uint64_t seed = o.first; seed <= o.last; ++seed) {
     const Plan plan = make_plan(seed, o.steps);
-    if (const auto failure = run_plan(plan, {}, false, &counts)) return tell(seed, o, plan, *failure), 1;
+    if (const auto failure = run_plan(plan, o.judges, false, &counts)) return tell(seed, o, plan, *failure), 1;
   }
   fmt::print(
       "seeds {}..{}: {} steps agree ({} answers, {} grants, {} waits, {} expiries, {} ghosts, {} repeats, {} refusals, "

@@ -134,7 +134,11 @@ bool Model::run_one_due() {
   } else if (what == kGhost) {
     auto& ghosts = names_[name].ghosts;
     const auto it = std::find_if(ghosts.begin(), ghosts.end(), [&](const Hold& g) { return g.fence == first->tie; });
-    const Hold gone = *it;
+    Hold gone = *it;  // of a hold that is no more only mode, fence and whose it was are told
+    gone.depth = 0;
+    gone.connection = {};
+    gone.req.clear();
+    gone.data.reset();
     ghosts.erase(it);
     event(name, EventKind::kDelayOver, Why::kNone, gone, false);
   } else {
@@ -166,6 +170,7 @@ bool Model::find_asker(const base::ConnectionRef& connection, const Ask& a, Aske
 }
 
 Model::Flow Model::command(const base::ConnectionRef& connection, const Ask& a) {
+  asking_ = 0;
   switch (a.c.verb) {
     case Verb::kOpenSession:
       return open_session(connection, a), Flow::kGoOn;
@@ -183,6 +188,7 @@ Model::Flow Model::command(const base::ConnectionRef& connection, const Ask& a) 
   }
   Asked asked;
   if (!find_asker(connection, a, asked)) return say(answer(connection, a, Result::kNoSession)), Flow::kGoOn;
+  asking_ = asked.who.session;
   if (a.c.verb == Verb::kCancel) return cancel(asked, a), Flow::kGoOn;
   if (a.c.verb == Verb::kCloseSession) return close_session(asked, a), Flow::kGoOn;
   if (asked.session != nullptr && !a.req.empty()) {
@@ -255,8 +261,9 @@ void Model::drop_waiters(const std::vector<uint64_t>& arrivals, EventKind kind, 
       OutcomeSaid out = answer(w.connection, w.ask, result, why);
       out.o.seq = w.seq;
       out.o.pushed = w.ask.c.async;
-      waiter_event(name, kind, why, w);
+      out.o.revision = {revision_ + 1};
       decide(w.who.session, w.ask, std::move(out));
+      waiter_event(name, kind, why, w);
       touched.push_back(name);
     }
   }

@@ -147,6 +147,7 @@ class Model {
   Flow lock_name(Asked&, const Ask&);
   Flow lock_again(const Asked&, const Ask&, Name&, Hold&);
   Flow join_token_waiter(const Asked&, const Ask&, Name&, Waiter&);
+  void hand_over(Waiter&, const Asked&, const Ask&);
   Flow enqueue(const Asked&, const Ask&, Name&);
   void unlock(const Asked&, const Ask&);
   void renew(const Asked&, const Ask&);
@@ -158,6 +159,7 @@ class Model {
   // Queue, holds (queue.cpp).
   bool stands_in_the_way(const Name&, lock::Mode, const Who&, size_t before) const;
   void wake(const std::string& name);
+  void settle_with_own_hold(const std::string& name, Hold& mine, const Waiter&);
   bool wake_one(const std::string& name);
   Hold& grant(const std::string& name, const Ask&, const Who&, const base::ConnectionRef&);
   void reenter(Hold&, const Ask&);
@@ -184,6 +186,7 @@ class Model {
   std::map<std::string, Name> names_;
   std::map<uint64_t, Session> sessions_;
   std::vector<Kept> kept_;
+  uint64_t asking_ = 0;  // session of the command in hand
 };
 
 }  // namespace cleat::auditor

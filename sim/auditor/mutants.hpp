@@ -23,6 +23,7 @@ inline constexpr Mutant kMutants[] = {
     {"wait_deadline_ignored", "a waiter stays past its deadline"},
     {"ttl_from_request", "a waiter's TTL counts from its arrival, not from the grant"},
     {"token_deepens", "the same token again is one deeper"},
+    {"history_unbounded", "history is not trimmed"},
     {"cancel_leaves_waiter", "a cancelled waiter stays in the queue"},
 };
 

@@ -31,7 +31,7 @@ void Properties::begin(const lock::Machine& machine, std::string_view entry) {
   while (reader.next_run(from)) {
     while (reader.next_command(c)) {
       if (c.verb == Verb::kConfigure) reconfigured_ = std::exchange(configured_, true);
-      Request r{c.mode, now_ms_, now_ms_ - int64_t{c.priority} * ageing, c.wait_ms, {}, false};
+      Request r{c.mode, now_ms_, now_ms_ - int64_t{c.priority} * ageing, c.wait_ms, c.ttl_ms, {}, false};
       if (c.by == lock::By::kExplicit && c.token.empty() && c.verb != Verb::kCancel && !c.req.empty()) {
         r.req = {c.session.value, std::string(c.req)};
       }
@@ -50,26 +50,31 @@ void Properties::on_outcome(const lock::Outcome& o) {
     queued_[place(o)] = true;
     return;
   }
-  if (queued_.erase(place(o)) != 0) {
+  const bool waited = queued_.erase(place(o)) != 0;
+  if (waited && o.why != Why::kTakenOver) {
     --waiters_;
     if (o.result == Result::kNotGranted && o.why == Why::kTimedOut && r.first_waits &&
         now_ms_ < r.arrival_ms + r.wait_ms) {
       fail("a wait ended before its deadline");
     }
   }
-  if (o.result == Result::kGranted && !o.repeated) granted_request_ = &r;
-  believes(o);
+  // A request that joined an earlier one stands where that one stood, which is not known here.
+  if (o.result == Result::kGranted && !o.repeated && (!waited || r.first_waits)) granted_request_ = &r;
+  believes(o, r);
   if (!r.req.second.empty()) answered_again(o, r.req);
 }
 
 // What a holder was told only grows, but for the first RENEW of a hold without TTL, which gives it one.
-void Properties::believes(const lock::Outcome& o) {
+void Properties::believes(const lock::Outcome& o, const Request& r) {
   if (!o.fence || (o.result != Result::kGranted && o.verb != Verb::kRenew) || (o.repeated && o.token.empty())) return;
   auto [belief, is_new] = beliefs_.try_emplace(o.fence.value);
-  auto& [until_ms, has_ttl] = belief->second;
+  auto& [until_ms, entitled_ms, has_ttl] = belief->second;
   if (o.verb == Verb::kRenew && !has_ttl) until_ms = 0;
-  has_ttl = has_ttl || o.verb == Verb::kRenew || (is_new && o.ttl_ms > 0);
+  has_ttl = has_ttl || o.verb == Verb::kRenew || (is_new && r.ttl_ms > 0);
   if (o.ms_left > 0) until_ms = std::max(until_ms, now_ms_ + o.ms_left);
+  if (is_new && r.ttl_ms > 0) {  // D(TTL) without its last ms
+    entitled_ms = now_ms_ + r.ttl_ms + (r.ttl_ms * machine_->settings().margin_ppm + 999'999) / 1'000'000;
+  }
 }
 
 // An answered REQ repeated gives the first answer.
@@ -109,6 +114,7 @@ void Properties::on_event(const lock::Event& e) {
   if (e.revision.value <= last_revision_) fail("revisions do not rise");
   last_revision_ = e.revision.value;
   const std::string name(e.name);
+  touched_.insert(name);
   switch (e.kind) {
     case EventKind::kGranted:
       return granted(e);
@@ -119,6 +125,9 @@ void Properties::on_event(const lock::Event& e) {
           e.log_ms < belief->second.until_ms) {
         fail(fmt::format("fence {} of {} ended at {}, its holder was told {}", e.fence.value, name, e.log_ms,
                          belief->second.until_ms));
+      }
+      if (e.why == Why::kTtl && belief != beliefs_.end() && e.log_ms <= belief->second.entitled_ms) {
+        fail(fmt::format("fence {} of {} ended at {}, before its D(TTL) was over", e.fence.value, name, e.log_ms));
       }
       if (e.delay_ms > 0) ghosts_[name][e.fence.value] = {e.mode, e.session.value, std::string(e.owner)};
       [[fallthrough]];
@@ -165,7 +174,22 @@ void Properties::nobody_overtaken(const lock::Event& e) {
   }
 }
 
+// Whoever stands first and is compatible with all that is held should not be waiting.
+void Properties::nobody_waits_for_nothing() {
+  for (const auto& name : touched_) {
+    const auto view = machine_->show(name, {1000, 0});
+    if (view.waiters.empty() || !view.delayed.empty()) continue;
+    const auto& w = view.waiters.front();
+    if (std::all_of(view.holders.begin(), view.holders.end(),
+                    [&](const lock::HoldView& h) { return may_both_hold(h.mode, w.mode); })) {
+      fail(fmt::format("the first waiter of {}, for {}, waits for nobody", name, lock::short_name(w.mode)));
+    }
+  }
+  touched_.clear();
+}
+
 void Properties::end() {
+  nobody_waits_for_nothing();
   const auto due = machine_->next_due_ms();
   if (due && *due <= now_ms_) fail(fmt::format("something due at {} stays at {}", *due, now_ms_));
   const auto totals = machine_->totals();

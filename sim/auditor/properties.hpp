@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -33,21 +34,23 @@ class Properties : public lock::Sink {
   };
   struct Request {
     lock::Mode mode;
-    int64_t arrival_ms, stand_ms, wait_ms;
+    int64_t arrival_ms, stand_ms, wait_ms, ttl_ms;
     Req req;
     bool first_waits;  // it stands in a queue under this very place
   };
 
-  struct Belief {  // what the holder was told
-    int64_t until_ms = 0;
+  struct Belief {             // what the holder was told
+    int64_t until_ms = 0;     // by his clock at the latest
+    int64_t entitled_ms = 0;  // by the TTL of the request
     bool has_ttl = false;
   };
 
   static Place place(const lock::Outcome&);
   void fail(std::string why);
+  void nobody_waits_for_nothing();
   void granted(const lock::Event&);
   void nobody_overtaken(const lock::Event&);
-  void believes(const lock::Outcome&);
+  void believes(const lock::Outcome&, const Request&);
   void answered_again(const lock::Outcome&, const Req&);
 
   const lock::Machine* machine_ = nullptr;
@@ -57,6 +60,7 @@ class Properties : public lock::Sink {
   std::map<Req, OutcomeSaid> first_answers_;
   std::map<uint64_t, Belief> beliefs_;  // by fence
   const Request* granted_request_ = nullptr;
+  std::set<std::string> touched_;  // names in this apply
   uint64_t waiters_ = 0, most_results_ = 0, last_fence_ = 0, last_revision_ = 0;
   uint32_t ageing_ms_ = 0;
   bool configured_ = false, reconfigured_ = false;  // with other settings than its first, some checks rest

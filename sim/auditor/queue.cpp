@@ -41,28 +41,40 @@ bool Model::wake_one(const std::string& name) {
       Hold& h = grant(name, w.ask, w.who, w.connection);
       out = granted(h, w.ask, w.connection, w.seq, w.arrival_ms);
       out.o.pushed = w.ask.c.async;
+      out.o.revision = {revision_ + 1};
       const Hold copy = h;
       decide(w.who.session, w.ask, std::move(out));
       event(name, EventKind::kGranted, Why::kNone, copy, false);
       return true;
     }
     // Its identity came to hold the name by another request of its own: now this one is a request of the holder.
-    if (w.ask.c.no_reentry) {
-      out = answer(w.connection, w.ask, Result::kDeadlock, Why::kReentry);
-    } else if (!is_covered_by(w.ask.c.mode, mine->mode)) {
-      out = answer(w.connection, w.ask, Result::kMode);
-      out.o.held_mode = mine->mode;
-    } else {
-      reenter(*mine, w.ask);
-      out = granted(*mine, w.ask, w.connection, w.seq, w.arrival_ms);
-    }
-    out.o.seq = w.seq;
-    out.o.pushed = w.ask.c.async;
-    if (w.ask.c.no_reentry) waiter_event(name, EventKind::kDeadlock, Why::kReentry, w);
-    decide(w.who.session, w.ask, std::move(out));
+    settle_with_own_hold(name, *mine, w);
     return true;
   }
   return false;
+}
+
+void Model::settle_with_own_hold(const std::string& name, Hold& mine, const Waiter& w) {
+  OutcomeSaid out;
+  if (!w.ask.c.no_reentry && is_covered_by(w.ask.c.mode, mine.mode)) {
+    reenter(mine, w.ask);
+    out = granted(mine, w.ask, w.connection, w.seq, w.arrival_ms);
+    out.o.why = Why::kReentry;
+    out.o.pushed = w.ask.c.async;
+    return decide(w.who.session, w.ask, std::move(out));
+  }
+  if (w.ask.c.no_reentry) {
+    out = answer(w.connection, w.ask, Result::kDeadlock, Why::kReentry);
+  } else {
+    out = answer(w.connection, w.ask, Result::kMode);
+    out.o.held_mode = mine.mode;
+  }
+  out.o.held_fence = {mine.fence};
+  out.o.seq = w.seq;
+  out.o.pushed = w.ask.c.async;
+  out.o.revision = {revision_ + 1};
+  decide(w.who.session, w.ask, std::move(out));
+  waiter_event(name, w.ask.c.no_reentry ? EventKind::kDeadlock : EventKind::kCancelled, Why::kReentry, w);
 }
 
 void Model::extend(std::optional<int64_t>& end, int64_t ttl_ms) const {
@@ -108,10 +120,10 @@ OutcomeSaid Model::granted(const Hold& h, const Ask& a, const base::ConnectionRe
   out.o.mode = h.mode;
   out.o.fence = {h.fence};
   out.o.depth = h.depth;
-  if (h.depth == 1 && h.granted_ms == now_.log_ms && h.fence == fence_) out.o.revision = {revision_ + 1};
   out.o.ms_left = ms_left(h);
   out.o.waited_ms = told(now_.log_ms - arrival_ms);
-  out.o.ttl_ms = a.c.ttl_ms;
+  out.o.ttl_ms = out.o.ms_left;
+  out.o.session = {h.who.session};
   return out;
 }
 
@@ -129,7 +141,7 @@ void Model::end_hold(const std::string& name, uint64_t fence, EventKind kind, Wh
     n.ghosts.push_back(ghost);
     std::sort(n.ghosts.begin(), n.ghosts.end(), [](const Hold& a, const Hold& b) { return a.fence < b.fence; });
   }
-  event(name, kind, why, h, loss, haunts ? told(h.delay_ms) : 0);
+  event(name, kind, why, h, loss, haunts ? h.delay_ms : 0);
   const auto session = sessions_.find(h.who.session);
   if (loss && session != sessions_.end()) {
     ++session->second.losses;
@@ -149,6 +161,7 @@ OutcomeSaid Model::answer(const base::ConnectionRef& to, const Ask& a, Result re
   out.o.why = why;
   out.o.mode = a.c.mode;
   out.o.revision = {revision_};
+  out.o.session = {asking_};
   out.name = a.name;
   out.req = a.req;
   out.owner = a.owner;
@@ -162,6 +175,7 @@ void Model::say(OutcomeSaid out) {
 
 // LIMIT, a reused REQ and a session that is not there are not decided by the log's state of this request: not kept.
 void Model::decide(uint64_t session, const Ask& a, OutcomeSaid out) {
+  out.o.session = {session};
   const bool kept = session != 0 && !a.req.empty() && sessions_.count(session) != 0 && out.o.result != Result::kLimit &&
                     out.o.result != Result::kReqReused && out.o.result != Result::kNoSession &&
                     out.o.result != Result::kQueued;
@@ -219,7 +233,7 @@ void Model::event(const std::string& name, EventKind kind, Why why, const Hold& 
   s.name = name;
   s.owner = h.who.owner;
   s.label = h.label.empty() ? label_of(h.who.session) : h.label;
-  if (kind == EventKind::kGranted) s.req = h.req;
+  s.req = h.req;
   s.data = h.data.value_or("");
   note(std::move(s));
 }

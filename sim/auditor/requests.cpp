@@ -35,10 +35,9 @@ Model::Flow Model::repeat(const Asked& asked, const Ask& a, bool& answered) {
         say(answer(asked.connection, a, Result::kReqReused));
         return Flow::kGoOn;
       }
-      w.connection = asked.connection;
-      w.seq = a.c.seq;
-      w.ask.c.async = a.c.async;
+      hand_over(w, asked, a);
       OutcomeSaid out = answer(asked.connection, a, Result::kQueued);
+      out.o.session = {asked.session->id};
       out.o.repeated = true;
       say(std::move(out));
       return a.c.async ? Flow::kGoOn : Flow::kStop;
@@ -61,6 +60,19 @@ Model::Flow Model::repeat(const Asked& asked, const Ask& a, bool& answered) {
   return Flow::kGoOn;
 }
 
+// The newest connection gets the answer; who asked before and holds back its connection for it is told so.
+void Model::hand_over(Waiter& w, const Asked& asked, const Ask& a) {
+  if (!w.ask.c.async) {
+    OutcomeSaid out = answer(w.connection, w.ask, Result::kNotGranted, Why::kTakenOver);
+    out.o.seq = w.seq;
+    out.o.session = {w.who.session};
+    say(std::move(out));
+  }
+  w.connection = asked.connection;
+  w.seq = a.c.seq;
+  w.ask.c.async = a.c.async;
+}
+
 Model::Flow Model::lock_name(Asked& asked, const Ask& a) {
   if (asked.session == nullptr && a.token.empty()) {
     if (sessions_.size() >= settings_.sessions) {
@@ -76,6 +88,7 @@ Model::Flow Model::lock_name(Asked& asked, const Ask& a) {
     s.ttl_ms = settings_.implicit_ttl_ms;
     s.connection = asked.connection;
     asked.session = &(sessions_[s.id] = s);
+    asking_ = s.id;
     asked.who = Who{s.id, a.owner, ""};
     said.emplace_back(SessionOpened{s.id, s.ttl_ms, s.kind, now_.log_ms});
   }
@@ -99,17 +112,23 @@ Model::Flow Model::lock_again(const Asked& asked, const Ask& a, Name&, Hold& h) 
       decide(session, a, answer(asked.connection, a, Result::kNotGranted, Why::kBusy));
       return Flow::kGoOn;
     }
-    Waiter w;
-    w.ask = a;
-    w.who = asked.who;
-    w.connection = asked.connection;
-    decide(session, a, answer(asked.connection, a, Result::kDeadlock, Why::kReentry));
-    waiter_event(a.name, EventKind::kDeadlock, Why::kReentry, w);
+    Hold refused = h;  // only whose request was refused matters
+    refused.fence = refused.depth = 0;
+    refused.mode = a.c.mode;
+    refused.connection = asked.connection;
+    refused.req = a.req;
+    refused.data.reset();
+    OutcomeSaid out = answer(asked.connection, a, Result::kDeadlock, Why::kReentry);
+    out.o.held_fence = {h.fence};
+    out.o.revision = {revision_ + 1};
+    decide(session, a, std::move(out));
+    event(a.name, EventKind::kDeadlock, Why::kReentry, refused, false);
     return Flow::kGoOn;
   }
   if (!is_covered_by(a.c.mode, h.mode)) {
     OutcomeSaid out = answer(asked.connection, a, Result::kMode);
     out.o.held_mode = h.mode;
+    out.o.held_fence = {h.fence};
     decide(session, a, std::move(out));
     return Flow::kGoOn;
   }
@@ -121,6 +140,7 @@ Model::Flow Model::lock_again(const Asked& asked, const Ask& a, Name&, Hold& h) 
   }
   OutcomeSaid out = granted(h, a, asked.connection, a.c.seq, now_.log_ms);
   out.o.repeated = session == 0;
+  if (session != 0) out.o.why = Why::kReentry;
   decide(session, a, std::move(out));
   return Flow::kGoOn;
 }
@@ -138,10 +158,8 @@ Model::Flow Model::join_token_waiter(const Asked& asked, const Ask& a, Name&, Wa
   }
   w.ask.c.ttl_ms = std::max(w.ask.c.ttl_ms, a.c.ttl_ms);
   w.deadline_ms = std::max(*w.deadline_ms, now_.log_ms + a.c.wait_ms);
-  w.ask.c.async = a.c.async;
+  hand_over(w, asked, a);
   w.ask.req = a.req;
-  w.connection = asked.connection;
-  w.seq = a.c.seq;
   OutcomeSaid out = answer(asked.connection, a, Result::kQueued);
   out.o.repeated = true;
   say(std::move(out));
@@ -159,9 +177,13 @@ Model::Flow Model::enqueue(const Asked& asked, const Ask& a, Name& n) {
     say(std::move(out));
     return Flow::kGoOn;
   };
+  // Whoever waits has his hold counted already, so that a grant never fails.
   uint64_t all_holds = 0, all_waiters = 0;
-  for (const auto& [name, other] : names_) all_holds += other.holds.size(), all_waiters += other.queue.size();
-  if (session != 0 && holds_of(session) >= settings_.holds_per_session) {
+  for (const auto& [name, other] : names_) {
+    all_waiters += other.queue.size();
+    all_holds += other.holds.size() + other.ghosts.size() + other.queue.size();
+  }
+  if (session != 0 && holds_of(session) + waiters_of(session) >= settings_.holds_per_session) {
     return refuse(Limit::kHoldsPerSession, settings_.holds_per_session);
   }
   if (all_holds >= settings_.holds) return refuse(Limit::kHolds, settings_.holds);
@@ -171,7 +193,9 @@ Model::Flow Model::enqueue(const Asked& asked, const Ask& a, Name& n) {
   while (place < n.queue.size() && n.queue[place].stand_ms <= stand_ms) ++place;
   if (!stands_in_the_way(n, a.c.mode, asked.who, place)) {
     const Hold h = grant(a.name, a, asked.who, asked.connection);
-    decide(session, a, granted(h, a, asked.connection, a.c.seq, now_.log_ms));
+    OutcomeSaid out = granted(h, a, asked.connection, a.c.seq, now_.log_ms);
+    out.o.revision = {revision_ + 1};
+    decide(session, a, std::move(out));
     event(a.name, EventKind::kGranted, Why::kNone, h, false);
     return Flow::kGoOn;
   }
@@ -191,13 +215,16 @@ Model::Flow Model::enqueue(const Asked& asked, const Ask& a, Name& n) {
   w.stand_ms = stand_ms;
   if (a.c.wait_ms != lock::kForever) w.deadline_ms = now_.log_ms + a.c.wait_ms;
   n.queue.insert(n.queue.begin() + static_cast<ptrdiff_t>(place), std::move(w));
-  say(answer(asked.connection, a, Result::kQueued));
+  OutcomeSaid out = answer(asked.connection, a, Result::kQueued);
+  out.o.session = {session};
+  say(std::move(out));
   return a.c.async ? Flow::kGoOn : Flow::kStop;
 }
 
 // The hold that UNLOCK, RENEW or PUT means; otherwise the refusal.
 Hold* Model::find_meant(const Asked& asked, const Ask& a, OutcomeSaid& refusal) {
   refusal = answer(asked.connection, a, Result::kNotHeld);
+  refusal.o.fence = a.c.fence;
   const bool is_token = !a.token.empty();
   if (is_token && a.c.verb != Verb::kPut) refusal.o.result = Result::kNil;
   const auto it = names_.find(a.name);
@@ -229,9 +256,14 @@ void Model::unlock(const Asked& asked, const Ask& a) {
   if (h == nullptr) return decide(asked.who.session, a, std::move(out));
   out = answer(asked.connection, a, Result::kDone);
   out.o.fence = {h->fence};
+  out.o.mode = h->mode;
   out.o.depth = --h->depth;
   if (h->depth > 0) return decide(asked.who.session, a, std::move(out));
+  out.o.revision = {revision_ + 1};
   decide(asked.who.session, a, std::move(out));
+  h->connection = asked.connection;  // the event tells of this request
+  h->req = a.req;
+  h->data.reset();
   end_hold(a.name, h->fence, EventKind::kReleased, Why::kReleased, false, false);
   wake(a.name);
 }
@@ -244,7 +276,9 @@ void Model::renew(const Asked& asked, const Ask& a) {
   if (!a.token.empty()) h->connection = asked.connection;
   out = answer(asked.connection, a, Result::kDone);
   out.o.fence = {h->fence};
-  out.o.ms_left = ms_left(*h);
+  out.o.mode = h->mode;
+  out.o.depth = h->depth;
+  out.o.ms_left = out.o.ttl_ms = ms_left(*h);
   decide(asked.who.session, a, std::move(out));
 }
 
@@ -255,9 +289,14 @@ void Model::put(const Asked& asked, const Ask& a) {
   h->data = a.data;
   out = answer(asked.connection, a, Result::kDone);
   out.o.fence = {h->fence};
-  const Hold copy = *h;
+  out.o.mode = h->mode;
+  out.o.revision = {revision_ + 1};
+  out.o.depth = h->depth;
+  Hold told = *h;
+  told.connection = asked.connection;
+  told.req = a.req;
   decide(asked.who.session, a, std::move(out));
-  event(a.name, EventKind::kData, Why::kNone, copy, false);
+  event(a.name, EventKind::kData, Why::kNone, told, false);
 }
 
 Waiter* Model::find_waiter_to_cancel(const Asked& asked, const Ask& a) {

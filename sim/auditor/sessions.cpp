@@ -15,7 +15,9 @@ bool Model::leave_implicit(const base::ConnectionRef& connection, const Ask& a) 
   const Session* s = implicit_session(connection);
   if (s == nullptr) return true;
   if (holds_of(s->id) != 0 || waiters_of(s->id) != 0) {
-    say(answer(connection, a, Result::kImplicitBusy));
+    OutcomeSaid out = answer(connection, a, Result::kImplicitBusy);
+    out.o.session = {s->id};
+    say(std::move(out));
     return false;
   }
   end_session(s->id, Why::kSessionClosed);
@@ -49,7 +51,9 @@ void Model::open_session(const base::ConnectionRef& connection, const Ask& a) {
 void Model::attach_session(const base::ConnectionRef& connection, const Ask& a) {
   const auto it = sessions_.find(a.c.session.value);
   if (it == sessions_.end() || it->second.kind != By::kExplicit) {
-    return say(answer(connection, a, Result::kNoSession));
+    OutcomeSaid out = answer(connection, a, Result::kNoSession);
+    out.o.session = a.c.session;
+    return say(std::move(out));
   }
   Session& s = it->second;
   if (s.key == a.key && !leave_implicit(connection, a)) return;
@@ -72,8 +76,7 @@ void Model::close_session(const Asked& asked, const Ask& a) {
   end_session(asked.session->id, Why::kSessionClosed);
 }
 
-// Waiters leave first, then the holds end, and only then may others have what is free: nothing of a session that ends
-// is granted to itself.
+// Waiters leave first, then the holds end: nothing of a session that ends is granted to itself.
 void Model::end_session(uint64_t id, Why why) {
   const bool clean = why == Why::kSessionClosed;
   std::vector<std::string> touched;
@@ -98,18 +101,20 @@ void Model::end_session(uint64_t id, Why why) {
     OutcomeSaid out = answer(w.connection, w.ask, Result::kNoSession, why);
     out.o.seq = w.seq;
     out.o.pushed = w.ask.c.async;
+    out.o.revision = {revision_ + 1};
+    out.o.session = {id};
     say(std::move(out));
     waiter_event(name, EventKind::kSessionEnded, why, w);
     touched.push_back(name);
   }
+  for (const auto& name : touched) wake(name);
   for (const auto& [fence, name] : holds) {
     end_hold(name, fence, clean ? EventKind::kReleased : EventKind::kExpired, why, !clean, !clean);
-    touched.push_back(name);
+    wake(name);
   }
   std::erase_if(kept_, [&](const Kept& k) { return k.session == id; });
   sessions_.erase(id);
   said.emplace_back(SessionEnded{id, why});
-  for (const auto& name : touched) wake(name);
 }
 
 }  // namespace cleat::auditor

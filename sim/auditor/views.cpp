@@ -52,7 +52,7 @@ lock::NameView Model::show(const std::string& name) const {
     out.label = label_of(w.who.session);
     out.priority = w.ask.c.priority;
     out.waiting_ms = now_.log_ms - w.arrival_ms;
-    if (w.deadline_ms) out.ms_left = told(*w.deadline_ms - now_.log_ms);
+    if (w.deadline_ms) out.ms_left = *w.deadline_ms - now_.log_ms;
     v.waiters.push_back(out);
   }
   v.holders_total = v.holders.size();
@@ -174,11 +174,12 @@ lock::Totals Model::totals() const {
     t.holds += n.holds.size();
     t.waiters += n.queue.size();
     t.ghosts += n.ghosts.size();
+    for (const auto& w : n.queue) t.req_results += w.who.session != 0 && !w.ask.req.empty() ? 1 : 0;
     t.history_entries += n.history.size();
   }
   t.sessions = sessions_.size();
   for (const auto& [id, s] : sessions_) t.implicit_sessions += s.kind == lock::By::kImplicit ? 1 : 0;
-  t.req_results = kept_.size();
+  t.req_results += kept_.size();
   return t;
 }
 
