@@ -31,7 +31,8 @@ bool Pump::step() {
   ++status_.turns;
   now_us_ = clock_.mono_us();
   if (stopped_) return false;
-  log_clock_.turn(now_us_);
+  // Log time stands still while the log can't be written: what clients send meanwhile could not be answered either.
+  if (!ready_) log_clock_.turn(now_us_);
   check_space();
   tick_raft();
   note_heard();

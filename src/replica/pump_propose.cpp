@@ -28,10 +28,11 @@ Trouble Pump::begin_run(const base::ConnectionRef& from) {
 
 Trouble Pump::add(const lock::Command& c) {
   if (phase_ != Phase::kServing || stopped_) return Trouble::kNoQuorum;
+  // Whoever is refused has been heard all the same.
+  if (c.session && speaks_for(c)) heard_.push_back({c.session, 0});
   if ((space_.is_short() || log_full_) && takes_room(c.verb)) return Trouble::kDiskFull;
   if (entry_.size() >= options_.max_entry_bytes) return Trouble::kBusy;
   entry_.add(c);
-  if (c.session && speaks_for(c)) heard_.push_back({c.session, 0});
   return Trouble::kNone;
 }
 

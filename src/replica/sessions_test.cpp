@@ -81,6 +81,24 @@ TEST(Sessions, CommandsCountAsHeard) {
   EXPECT_TRUE(node.heard.ended.empty());
 }
 
+TEST(Sessions, ACommandRefusedForAFullDiskCountsAsHeard) {
+  Node node;
+  node.start();
+  const auto s = node.open_session(1000);
+  node.files.set_capacity(500);
+  node.run_ms(300);
+  for (int i = 0; i < 10; ++i) {
+    lock::Command c;
+    c.verb = lock::Verb::kLock;
+    c.by = lock::By::kExplicit;
+    c.session = s;
+    c.name = "a";
+    EXPECT_EQ(node.ask(1, c), Trouble::kDiskFull);
+    node.run_ms(400);
+  }
+  EXPECT_TRUE(node.heard.ended.empty());
+}
+
 TEST(Sessions, AVoucherKeepsASessionAlive) {
   Node node;
   node.start();

@@ -1,0 +1,98 @@
+// The checkers: they follow the log itself with a machine of their own and know nothing of the workload but what
+// clients believe. Each failure begins with the name of the promise of spec.md section 2 that was broken.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "beliefs.hpp"
+#include "lock/machine.hpp"
+#include "wire.hpp"
+#include "world.hpp"
+
+namespace cleat::sim {
+
+class Checks : private lock::Sink {
+ public:
+  Checks(World& world, Beliefs& beliefs, const Plan& plan);
+
+  // The server applies an entry, now or again after a restart, at this real time.
+  void entry(uint64_t index, std::string_view bytes, bool replayed, int64_t real_us);
+  void event_told(const lock::Event&);
+  // A start is complete: all that was ever applied must be there.
+  void recovered(uint64_t applied, const lock::Machine&);
+  void answered(const Request&, uint64_t session, const Reply&);
+  void keep_alive_answered(uint64_t session, const replica::KeepAliveAnswer&);
+  // Promise 10: `awake_us` is real time in which the server could listen, at most 100 ms a turn.
+  void leads(int64_t awake_us, const lock::Machine&);
+  void arrived(uint64_t session, int64_t awake_us) { arrived_[session] = awake_us; }
+  void awake(int64_t awake_us) { awake_us_ = awake_us; }
+  void finished(const lock::Machine&);
+  uint64_t last_index() const { return last_index_; }
+  const lock::Machine& machine() const { return *machine_; }
+  // A belief was made or moved: what it is about must still be there.
+  void believed(uint64_t fence);
+  void believed_session(uint64_t session);
+
+ private:
+  struct Hold {
+    lock::Mode mode;
+    uint64_t session;
+    std::string owner;
+    uint32_t depth;
+    bool ghost;
+  };
+  struct Waiter {
+    std::string name, owner;
+    lock::Mode mode;
+    int64_t stands_ms;
+    uint64_t arrival, session;
+  };
+  using Place = std::pair<uint64_t, std::pair<uint32_t, uint64_t>>;  // connection, boot, seq
+  struct Asked {
+    lock::Verb verb;
+    std::string name, owner, req, token;
+    lock::Mode mode;
+    int priority;
+  };
+
+  void on_outcome(const lock::Outcome&) override;
+  void on_event(const lock::Event&) override;
+  void on_session_opened(base::SessionId, int64_t, lock::By, int64_t) override;
+  void on_session_ended(base::SessionId, lock::Why) override;
+
+  void granted(const lock::Event&);
+  void ended(const lock::Event&);
+  void check_order(const lock::Outcome&, const Asked&, const Waiter* waited);
+  void check_beliefs(const lock::Event&);
+  void check_waiters_served();
+  bool stops(const Hold&, lock::Mode) const;
+  void read_asked(std::string_view bytes);
+
+  World& world_;
+  Beliefs& beliefs_;
+  const Plan& plan_;
+  std::unique_ptr<lock::Machine> machine_;
+  std::map<uint64_t, std::string> log_;
+  uint64_t last_index_ = 0;
+  int64_t stamp_ms_ = 0, real_us_ = 0, awake_us_ = 0, leads_since_us_ = 0;
+  std::map<Place, Asked> asked_;
+  std::map<std::string, Waiter> waiters_;
+  std::map<Place, std::string> waits_at_;  // where the waiter was asked for last
+  uint64_t arrivals_ = 0;
+  std::map<std::string, std::map<uint64_t, Hold>> holds_;  // by name and fence; ghosts too
+  uint64_t last_fence_ = 0;
+  std::map<std::pair<uint64_t, std::string>, uint64_t> granted_by_req_;
+  std::map<std::pair<uint64_t, std::string>, std::pair<lock::Result, uint64_t>> answers_;
+  std::map<uint64_t, uint64_t> losses_;
+  std::set<uint64_t> ended_sessions_, ended_fences_, inherited_marks_;
+  std::map<uint64_t, int64_t> ttl_ms_, arrived_;
+  std::map<uint64_t, uint64_t> told_;  // revision -> fence of events, to compare the server's with ours
+  uint64_t entries_ = 0;
+};
+
+}  // namespace cleat::sim

@@ -1,0 +1,257 @@
+#include "client.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace cleat::sim {
+
+using lock::By;
+using lock::Verb;
+
+Client::Client(World& world, Server& server, Checks& checks, Beliefs& beliefs, const Plan& plan, int id, Sort sort)
+    : world_(world), server_(server), checks_(checks), beliefs_(beliefs), plan_(plan), id_(id), sort_(sort) {}
+
+void Client::begin() {
+  world_.after(world_.rng.in(1'000, 200'000), [this] { turn(); });
+}
+
+bool Client::done() const {
+  return dead_ || (pending_.empty() && held_.empty());
+}
+
+std::string Client::state() const {
+  std::string out = fmt::format("client {} (sort {}), connection {}, session {}", id_, static_cast<int>(sort_),
+                                connection_, session_);
+  for (const auto& [n, p] : pending_)
+    out += fmt::format("; asked #{} verb {} '{}'", n, static_cast<int>(p.request.c.verb), p.request.name);
+  for (const auto& [fence, h] : held_) out += fmt::format("; holds {} fence {}", h.name, fence);
+  return out;
+}
+
+void Client::turn() {
+  if (dead_) return;
+  if (connection_ == 0 && !(finishing_ && session_ == 0 && pending_.empty() && held_.empty())) connect();
+  if (connection_ != 0) {
+    if (sort_ == Sort::kExplicit && attached_ && now_us() >= next_keep_alive_us_) keep_alive();
+    act();
+  }
+  const int64_t gap_us = world_.rng.chance(0.3) ? world_.rng.in(200, 5'000) : world_.rng.in(5'000, 150'000);
+  world_.after(gap_us, [this] { turn(); });
+}
+
+void Client::connect() {
+  connection_ = server_.connect(this);
+  if (connection_ == 0) return;
+  attached_ = false;
+  implicit_ = 0;
+  if (sort_ != Sort::kExplicit) {
+    // Tokens are asked for again; what an implicit session asked and held is gone with its connection.
+    for (auto& [n, p] : pending_) send(p);
+    return;
+  }
+  Request r;
+  if (session_ == 0) {
+    r.c.verb = Verb::kOpenSession;
+    ttl_ms_ = world_.rng.in(plan_.session_ttl_min_ms, plan_.session_ttl_max_ms);
+    r.c.ttl_ms = ttl_ms_;
+    key_ = fmt::format("key{:04}{:08}", id_, world_.rng.in(0, 99'999'999));
+  } else {
+    r.c.verb = Verb::kAttachSession;
+    r.c.session = {session_};
+  }
+  r.key = key_;
+  ask(r);
+}
+
+bool Client::blocking_wait() const {
+  return std::any_of(pending_.begin(), pending_.end(), [](const auto& p) { return !p.second.request.c.async; });
+}
+
+void Client::act() {
+  if (finishing_ && sort_ != Sort::kToken && tired()) return give_up();
+  if (sort_ == Sort::kExplicit && !attached_) return;
+  if (plan_.drops && !finishing_ && world_.rng.chance(0.01)) return drop_connection();
+  if (plan_.deaths && !finishing_ && world_.rng.chance(0.002)) return die();
+  const bool busy = blocking_wait();
+  if (busy && world_.rng.chance(0.9)) return;  // sometimes it pipelines behind what waits
+  for (auto& [fence, h] : held_) {
+    if (h.unlocking) continue;
+    if (finishing_ || world_.rng.chance(0.25)) return let_go(h);
+    if (world_.rng.chance(0.1)) return renew(h);
+    if (world_.rng.chance(0.05)) return put(h);
+    if (world_.rng.chance(0.1)) return check(h);
+  }
+  if (finishing_ && sort_ == Sort::kExplicit && session_ != 0 && pending_.empty()) return close_session();
+  if (finishing_ || asked_ >= plan_.ops) return;
+  if (pending_.size() >= 4) return;
+  if (sort_ == Sort::kExplicit && world_.rng.chance(0.005)) return close_session();
+  if (world_.rng.chance(0.08)) return cancel_something();
+  if (held_.size() < 3 && world_.rng.chance(0.6)) lock_something();
+}
+
+void Client::fill_by(Request& r) const {
+  r.c.by = sort_ == Sort::kExplicit ? By::kExplicit : sort_ == Sort::kImplicit ? By::kImplicit : By::kNone;
+}
+
+void Client::lock_something() {
+  Request r;
+  fill_by(r);
+  r.c.verb = Verb::kLock;
+  r.name = fmt::format("n{}", world_.rng.in(1, plan_.names));
+  r.c.mode = world_.rng.chance(0.4) ? lock::Mode::kExclusive : static_cast<lock::Mode>(world_.rng.in(0, 5));
+  r.c.wait_ms = world_.rng.chance(0.3) ? 0 : world_.rng.in(50, 3000);
+  // For ever only where nobody can wait for this client meanwhile: nothing breaks a circle here yet.
+  if (held_.empty() && pending_.empty() && world_.rng.chance(0.3)) r.c.wait_ms = lock::kForever;
+  if (plan_.priorities && world_.rng.chance(0.3)) r.c.priority = static_cast<uint8_t>(world_.rng.in(0, 3));
+  if (world_.rng.chance(0.4)) r.c.ttl_ms = world_.rng.in(500, 2500);
+  if (world_.rng.chance(0.2)) r.c.max_hold_ms = world_.rng.in(300, 2500);
+  if (plan_.delays && world_.rng.chance(0.3)) r.c.delay_ms = world_.rng.in(50, 800);
+  if (world_.rng.chance(0.1)) r.owner = fmt::format("o{}", world_.rng.in(1, 2));
+  if (world_.rng.chance(0.05)) r.c.no_reentry = true;
+  if (world_.rng.chance(0.1)) r.data = "d", r.c.has_data = true;
+  if (world_.rng.chance(0.8)) r.req = fmt::format("r{}-{}", id_, number_ + 1);
+  if (sort_ == Sort::kToken) {
+    r.owner.clear();
+    r.c.no_reentry = false;
+    r.token = fmt::format("t{}-{}", id_, number_ + 1);
+    if (r.c.ttl_ms == 0) r.c.ttl_ms = world_.rng.in(500, 2500);
+    if (r.c.wait_ms == lock::kForever) r.c.wait_ms = 2500;
+  } else if (!r.req.empty() && world_.rng.chance(plan_.async)) {
+    r.c.async = true;
+  }
+  ask(r);
+}
+
+void Client::let_go(Held& h) {
+  Request r;
+  fill_by(r);
+  r.c.verb = Verb::kUnlock;
+  r.name = h.name;
+  r.token = h.token;
+  r.c.fence = {h.fence};
+  if (world_.rng.chance(0.6) && sort_ != Sort::kToken) r.req = fmt::format("u{}-{}", id_, number_ + 1);
+  r.owner = held_owner_[h.fence];
+  h.unlocking = true;
+  beliefs_.holds.erase(h.fence);
+  ask(r);
+}
+
+void Client::renew(Held& h) {
+  Request r;
+  fill_by(r);
+  r.c.verb = Verb::kRenew;
+  r.name = h.name;
+  r.token = h.token;
+  r.owner = held_owner_[h.fence];
+  r.c.fence = {h.fence};
+  r.c.ttl_ms = world_.rng.in(500, 2500);
+  ask(r);
+}
+
+void Client::put(Held& h) {
+  Request r;
+  fill_by(r);
+  r.c.verb = Verb::kPut;
+  r.name = h.name;
+  r.token = h.token;
+  r.owner = held_owner_[h.fence];
+  r.data = "new";
+  r.c.has_data = true;
+  ask(r);
+}
+
+void Client::check(const Held& h) {
+  Request r;
+  r.kind = Kind::kCheck;
+  r.name = h.name;
+  r.c.fence = {h.fence};
+  ask(r);
+}
+
+void Client::cancel_something() {
+  for (const auto& [n, p] : pending_) {
+    if (p.request.c.verb != Verb::kLock || !p.request.c.async) continue;
+    Request r;
+    fill_by(r);
+    r.c.verb = Verb::kCancel;
+    r.req = p.request.req;
+    ask(r);
+    return;
+  }
+}
+
+void Client::close_session() {
+  Request r;
+  fill_by(r);
+  r.c.verb = Verb::kCloseSession;
+  beliefs_.drop_session(session_);
+  held_.clear();
+  leaving_ = true;
+  attached_ = false;
+  ask(r);
+}
+
+// It holds something unknown to it, or waits for one who does: its session ends, and with it all it has.
+bool Client::tired() const {
+  return std::any_of(pending_.begin(), pending_.end(),
+                     [&](const auto& p) { return now_us() - p.second.first_us > 8'000'000; });
+}
+
+void Client::give_up() {
+  drop_connection();
+  pending_.clear();
+  giving_up_ = true;
+}
+
+void Client::drop_connection() {
+  world_.cover(kConnectionsLost);
+  const uint64_t old = connection_;
+  if (sort_ == Sort::kImplicit && world_.rng.chance(0.4)) {
+    Request quit;
+    quit.kind = Kind::kQuit;
+    server_.send(old, quit);
+  } else {
+    world_.after(300, [this, old] { server_.disconnect(old); });
+  }
+  on_disconnected(old);
+}
+
+// Without a word: the server finds out by silence.
+void Client::die() {
+  world_.cover(kDeadClients);
+  world_.say(fmt::format("client {} dies", id_));
+  dead_ = true;
+  server_.vanish(connection_);
+  if (sort_ == Sort::kImplicit) beliefs_.drop_session(implicit_);
+}
+
+void Client::keep_alive() {
+  Request r;
+  r.kind = Kind::kKeepAlive;
+  r.key = key_;
+  next_keep_alive_us_ = now_us() + world_.rng.in(ttl_ms_ * 200, world_.rng.chance(0.9) ? ttl_ms_ * 400 : ttl_ms_ * 900);
+  if (blocking_wait()) return;
+  ask(r);
+}
+
+uint64_t Client::ask(Request r) {
+  r.number = ++number_;
+  Pending& p = pending_[number_];
+  p.request = std::move(r);
+  p.first_us = now_us();
+  ++asked_;
+  world_.cover(kRequests);
+  send(p);
+  return number_;
+}
+
+void Client::send(Pending& p) {
+  if (world_.telling())
+    world_.say(fmt::format("client {} sends #{} kind {} verb {} '{}' req '{}' fence {}", id_, p.request.number,
+                           static_cast<int>(p.request.kind), static_cast<int>(p.request.c.verb), p.request.name,
+                           p.request.req, p.request.c.fence.value));
+  world_.after(200, [this, to = connection_, r = p.request] { server_.send(to, r); });
+}
+
+}  // namespace cleat::sim

@@ -1,0 +1,88 @@
+// A virtual client: it asks, waits, reconnects, repeats, believes by the rules of time.md, and sometimes dies. Its kind
+// is fixed: with an explicit session, with the implicit one of its connection, or with tokens.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "beliefs.hpp"
+#include "checks.hpp"
+#include "server.hpp"
+#include "wire.hpp"
+#include "world.hpp"
+
+namespace cleat::sim {
+
+class Client : public Receiver {
+ public:
+  enum class Sort : uint8_t { kExplicit, kImplicit, kToken };
+  Client(World&, Server&, Checks&, Beliefs&, const Plan&, int id, Sort);
+
+  void begin();
+  void finish() { finishing_ = true; }  // from now on: only let go
+  bool done() const;                    // nothing asked, nothing held
+  bool dead() const { return dead_; }
+  std::string state() const;
+  int64_t asked() const { return asked_; }
+
+  void on_reply(uint64_t connection, const Reply&) override;
+  void on_disconnected(uint64_t connection) override;
+
+ private:
+  struct Pending {
+    Request request;
+    int64_t first_us = 0;  // sending, on its own clock
+  };
+  struct Held {
+    std::string name, token;
+    uint64_t fence = 0;
+    uint32_t depth = 1;
+    bool unlocking = false;
+  };
+
+  void turn();
+  void connect();
+  void act();
+  void lock_something();
+  void let_go(Held&);
+  void renew(Held&);
+  void put(Held&);
+  void check(const Held&);
+  void cancel_something();
+  void close_session();
+  bool tired() const;
+  void give_up();
+  void drop_connection();
+  void keep_alive();
+  void die();
+  void fill_by(Request&) const;
+  uint64_t ask(Request);
+  void send(Pending&);
+  void lost_session();
+  void on_command(const Pending&, const Reply&);
+  void on_lock(const Pending&, const Reply&);
+  void on_unlock(const Pending&, const Reply&);
+  void on_session(const Pending&, const Reply&);
+  void on_lost(uint64_t fence);
+  void session_confirmed(int64_t sent_us);
+  bool blocking_wait() const;
+  int64_t now_us() const { return beliefs_.clocks[static_cast<size_t>(id_)].at(world_.now_us); }
+
+  World& world_;
+  Server& server_;
+  Checks& checks_;
+  Beliefs& beliefs_;
+  const Plan& plan_;
+  const int id_;
+  const Sort sort_;
+  uint64_t connection_ = 0, session_ = 0, number_ = 0, implicit_ = 0;
+  std::string key_;
+  int64_t ttl_ms_ = 0, next_keep_alive_us_ = 0, asked_ = 0;
+  bool attached_ = false, dead_ = false, finishing_ = false, leaving_ = false, giving_up_ = false;
+  std::map<uint64_t, Pending> pending_;
+  std::map<uint64_t, Held> held_;  // by fence
+  std::map<uint64_t, std::string> held_owner_;
+  std::map<uint64_t, int64_t> ttl_ends_, max_ends_;  // on its own clock; INT64_MAX: none
+};
+
+}  // namespace cleat::sim

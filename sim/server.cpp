@@ -1,0 +1,286 @@
+#include "server.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/mutant.hpp"
+
+namespace cleat::sim {
+
+using replica::Trouble;
+
+Server::Server(World& world, Checks& checks, const Plan& plan, std::string dir)
+    : world_(world),
+      checks_(checks),
+      plan_(plan),
+      dir_(std::move(dir)),
+      disk_(std::make_unique<raft::VirtualDisk>()),
+      files_(std::make_unique<storage::FakeFileSystem>()) {}
+
+Server::~Server() {
+  replica_.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(dir_, ignored);
+}
+
+int64_t Server::mono_us() {
+  return static_cast<int64_t>(plan_.server_rate * static_cast<double>(world_.now_us + in_turn_us_)) +
+         static_cast<int64_t>(life_) * 7'000'000;
+}
+
+replica::Options Server::options() {
+  replica::Options o;
+  o.dir = dir_;
+  o.settings.margin_ppm = static_cast<uint32_t>(plan_.margin * 1e6);
+  o.settings.implicit_ttl_ms = 1500;
+  o.seed = life_;
+  o.disk = disk_.get();
+  o.files = files_.get();
+  o.min_free_bytes = 1u << 20;
+  o.snapshot_turn_us = 0;
+  o.snapshot_slice_bytes = 256;
+  o.snapshot_log_bytes = 1u << 30;
+  return o;
+}
+
+void Server::start() {
+  std::filesystem::create_directories(dir_);
+  disk_->fail_syncs(false);
+  failing_ = false;
+  open();
+}
+
+void Server::open() {
+  ++life_;
+  serving_ = checked_ = false;
+  auto opened = replica::Replica::open(options(), *this, *this);
+  if (opened.status().code() == base::Code::kNoSpace) {
+    world_.say("no room to start: " + opened.status().message());
+    return world_.after(500'000, [this] {
+      if (!up()) start();
+    });
+  }
+  if (!opened.ok()) return world_.fail("recovery", "the node does not start again: " + opened.status().message());
+  replica_ = *std::move(opened);
+  snapshots_seen_ = replica_->status().snapshot_index;
+  if (snapshots_seen_ > 0) world_.cover(kSnapshotLoads);
+  last_reading_us_ = world_.now_us;
+  busy_until_us_ = world_.now_us;
+  scheduled_us_ = INT64_MAX;
+  world_.say(fmt::format("node starts, boot {}", replica_->boot()));
+  schedule(world_.now_us);
+}
+
+// The power goes. What clients had asked is lost to them; they notice after a while.
+void Server::crash(bool in_a_write) {
+  if (!up()) return;
+  world_.cover(in_a_write ? kCrashesInWrite : kCrashes);
+  failing_ = false;
+  world_.say(in_a_write ? "node crashes in a write" : "node crashes");
+  const uint64_t before = disk_->used_bytes();
+  const uint64_t seed = world_.rng.next();
+  disk_->crash(seed);
+  files_->crash(seed + 1);
+  disk_->fail_syncs(false);
+  files_->fail_syncs(false);
+  replica_.reset();
+  if (disk_->used_bytes() != before || in_a_write) world_.cover(kCutTails);
+  stop();
+}
+
+// The process is gone, the machine runs on: all that was written is there. Rot is met only here: after a power cut the
+// lower bound may be lost with the rest of what was not synced, and a torn tail can't be told from rot.
+void Server::kill() {
+  if (!up()) return;
+  if (failing_) return crash(false);
+  world_.cover(kKills);
+  world_.say("node is killed");
+  replica_.reset();
+  stop();
+  if (plan_.flips && !world_.failed() && world_.rng.chance(0.5) && !try_open_with_rot()) world_.cover(kFlipsHarmless);
+}
+
+void Server::restart_cleanly() {
+  if (!up()) return;
+  if (!replica_->close().ok()) world_.fail("recovery", "close failed");
+  replica_.reset();
+  stop();
+  open();
+}
+
+void Server::stop() {
+  serving_ = false;
+  mailbox_.clear();
+  cookies_.clear();
+  undelivered_.clear();
+  auto connections = std::move(connections_);
+  connections_.clear();
+  for (auto& [id, c] : connections) {
+    if (c.client == nullptr || c.vanished) continue;
+    world_.after(world_.rng.in(1'000, 20'000), [client = c.client, id = id] { client->on_disconnected(id); });
+  }
+}
+
+// Rot: a byte of the stored files is another. The node refuses to start, or nothing that was told is missing.
+bool Server::try_open_with_rot() {
+  const auto files = disk_->files();
+  if (files.empty()) return false;
+  const std::string path = files[world_.rng.next() % files.size()];
+  const auto bytes = disk_->read(path);
+  if (bytes.empty()) return false;
+  const uint64_t offset = world_.rng.next() % bytes.size();
+  const auto mask = static_cast<uint8_t>(1u << world_.rng.in(0, 7));
+  disk_->flip(path, offset, mask);
+  ++life_;
+  auto opened = replica::Replica::open(options(), *this, *this);
+  world_.say(fmt::format("rot in {} at {}: {}", path, offset, opened.ok() ? "not met" : opened.status().message()));
+  if (!opened.ok()) {
+    // Never silently wrong. An operator would restore a backup; this run ends here.
+    world_.cover(kFlipsRefused);
+    world_.over = true;
+    return true;
+  }
+  replica_ = *std::move(opened);
+  for (int i = 0; i < 3; ++i) replica_->step();
+  if (serving_) checks_.recovered(replica_->status().applied, replica_->machine());
+  serving_ = false;
+  replica_.reset();
+  if (disk_->read(path).size() > offset && disk_->read(path)[offset] == static_cast<uint8_t>(bytes[offset] ^ mask))
+    disk_->flip(path, offset, mask);
+  return false;
+}
+
+uint64_t Server::connect(Receiver* client) {
+  if (!up()) return 0;
+  Connection& c = connections_[++connection_];
+  c.client = client;
+  c.heard_us = world_.now_us;
+  return connection_;
+}
+
+void Server::send(uint64_t connection, const Request& r) {
+  const auto c = connections_.find(connection);
+  if (!up() || c == connections_.end() || !c->second.open) return;
+  if (c->second.session != 0) {
+    checks_.arrived(c->second.session, awake_now());
+    if (world_.telling()) world_.say(fmt::format("session {} arrives on connection {}", c->second.session, connection));
+  }
+  mailbox_.emplace_back(connection, r);
+  schedule(world_.now_us + world_.rng.in(0, 100));
+}
+
+// The end of a connection is read after all that was sent on it.
+void Server::disconnect(uint64_t connection) {
+  const auto c = connections_.find(connection);
+  if (c == connections_.end()) return;
+  c->second.client = nullptr;
+  Request gone;
+  gone.kind = Kind::kGone;
+  mailbox_.emplace_back(connection, gone);
+  schedule(world_.now_us);
+}
+
+void Server::vanish(uint64_t connection) {
+  if (const auto c = connections_.find(connection); c != connections_.end()) {
+    c->second.vanished = true;
+    c->second.heard_us = world_.now_us;
+  }
+}
+
+void Server::schedule(int64_t us) {
+  us = std::max({us, stalled_until_us_, busy_until_us_, world_.now_us});
+  if (!up() || us >= scheduled_us_) return;
+  scheduled_us_ = us;
+  world_.at(us, [this, us, life = life_] {
+    if (life != life_ || us != scheduled_us_ || !up()) return;
+    scheduled_us_ = INT64_MAX;
+    if (world_.now_us < stalled_until_us_) return schedule(stalled_until_us_);
+    turn();
+  });
+}
+
+// Real time in which the server could listen, at most as much a turn as log time counts.
+int64_t Server::awake_now() const {
+  return awake_us_ + std::clamp<int64_t>(world_.now_us - last_reading_us_, 0, 100'000);
+}
+
+void Server::turn() {
+  if (plan_.stalls && in_turn_us_ == 0) in_turn_us_ = world_.rng.chance(0.002) ? world_.rng.in(1000, 90'000) : 0;
+  const int64_t reading_us = world_.now_us + in_turn_us_;
+  awake_us_ += std::min<int64_t>(reading_us - last_reading_us_, 100'000);
+  last_reading_us_ = reading_us;
+  checks_.awake(awake_us_);
+  drain();
+  vouch();
+  for (auto& [id, c] : connections_) c.open ? feed(id, c) : feed_closed(id, c);
+  std::erase_if(connections_, [](const auto& c) { return c.second.told_closed; });
+  for (; serving_ && !undelivered_.empty(); undelivered_.pop_front()) {
+    lock::Command c;
+    c.verb = lock::Verb::kUndeliver;
+    c.name = undelivered_.front().name;
+    c.fence = undelivered_.front().fence;
+    c.session = undelivered_.front().session;
+    if (replica_->begin_run({1, replica_->boot(), 0}) != Trouble::kNone) break;
+    if (replica_->add(c) != Trouble::kNone) break;
+  }
+  replica_->step();
+  after_step();
+}
+
+void Server::after_step() {
+  // The turn lasted as long as its syncs took; what it said left at its end.
+  const int64_t sync_us = static_cast<int64_t>(disk_->take_sync_us());
+  if (sync_us > 10'000) world_.cover(kSlowWrites);
+  busy_until_us_ = world_.now_us + in_turn_us_ + sync_us + 1;
+  if (disk_->stopped()) return crash(true);
+  const replica::Status s = replica_->status();
+  if (s.snapshot_index > snapshots_seen_) world_.cover(kSnapshots);
+  snapshots_seen_ = s.snapshot_index;
+  if (!checked_ && serving_) {
+    checked_ = true;
+    checks_.recovered(s.applied, replica_->machine());
+    checks_.leads(awake_us_, replica_->machine());
+  }
+  in_turn_us_ = 0;
+  int64_t wake_us = world_.now_us + 200'000;
+  if (const auto wake = replica_->next_wake_us())
+    wake_us = world_.now_us + static_cast<int64_t>(static_cast<double>(*wake - mono_us()) / plan_.server_rate) + 1;
+  schedule(std::max(wake_us, world_.now_us + 50));
+  for (const auto& [id, c] : connections_)
+    if (c.open && !c.queue.empty() && c.run.empty() && c.waiting == 0 && !c.busy) return schedule(world_.now_us + 50);
+}
+
+void Server::fill_disk(bool log_too) {
+  files_->set_capacity(1u << 19);
+  if (log_too) disk_->set_capacity(disk_->used_bytes() + static_cast<uint64_t>(world_.rng.in(0, 3000)));
+  world_.say(log_too ? "the disk is full, for the log too" : "the disk is nearly full");
+}
+
+void Server::empty_disk() {
+  files_->set_capacity(UINT64_MAX);
+  disk_->set_capacity(raft::VirtualDisk::kUnlimited);
+  world_.say("there is room on the disk again");
+}
+
+void Server::fail_next_sync() {
+  failing_ = true;
+  disk_->fail_syncs(true);
+}
+
+void Server::snapshot() {
+  if (up()) replica_->begin_snapshot();
+}
+
+void Server::end_faults() {
+  empty_disk();
+  disk_->set_sync_cost(0, 0);
+  stalled_until_us_ = 0;
+  disk_->fail_syncs(false);
+  failing_ = false;
+  if (!up()) open();
+}
+
+}  // namespace cleat::sim

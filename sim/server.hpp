@@ -1,0 +1,119 @@
+// One node: the real Replica (log on a virtual disk, snapshots on a virtual file system) behind the smallest server
+// that follows protocol.md's order on a connection. It crashes, stalls, fills up and rots as the run tells it.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "checks.hpp"
+#include "raft/virtual_disk.hpp"
+#include "replica/replica.hpp"
+#include "storage/fake_file_system.hpp"
+#include "wire.hpp"
+#include "world.hpp"
+
+namespace cleat::sim {
+
+class Server : public replica::Clock, private replica::Listener {
+ public:
+  Server(World&, Checks&, const Plan&, std::string dir);
+  ~Server() override;
+
+  // From clients; time on the wire is the caller's affair.
+  uint64_t connect(Receiver*);  // 0: nobody there
+  void send(uint64_t connection, const Request&);
+  void disconnect(uint64_t connection);
+  void vanish(uint64_t connection);  // the client is gone and nobody tells
+
+  void start();
+  void crash(bool in_a_write);
+  void kill();
+  void restart_cleanly();
+  void stall(int64_t us) { stalled_until_us_ = world_.now_us + us; }
+  void stall_in_turn(int64_t us) { in_turn_us_ = us; }
+  void fill_disk(bool log_too);
+  void empty_disk();
+  void slow_disk(int64_t sync_us) { disk_->set_sync_cost(static_cast<uint64_t>(sync_us), 0); }
+  void fail_next_sync();
+  bool failing() const { return failing_; }
+  void snapshot();
+  void end_faults();
+  bool up() const { return replica_ != nullptr; }
+  replica::Replica& replica() { return *replica_; }
+
+  int64_t mono_us() override;
+  int64_t wall_ms() override { return 1'700'000'000'000 + world_.now_us / 1000; }
+
+ private:
+  struct Connection {
+    Receiver* client = nullptr;
+    std::deque<Request> queue;
+    std::deque<Request> run;  // in the log, not decided; numbers are their seq
+    uint64_t waiting = 0;     // the command that holds back what follows
+    std::map<uint64_t, Request> asynchronous;
+    uint64_t session = 0, implicit = 0;
+    uint32_t epoch = 0;
+    bool busy = false;  // a keep-alive or read is under way
+    bool open = true, told_closed = false, clean = false;
+    int64_t heard_us = 0;
+    bool vanished = false;
+  };
+
+  void on_outcome(const lock::Outcome&) override;
+  void on_event(const lock::Event&) override;
+  void on_session_opened(base::SessionId, int64_t, lock::By, int64_t) override {}
+  void on_session_ended(base::SessionId, lock::Why) override {}
+  void on_read(uint64_t cookie, replica::Trouble) override;
+  void on_keep_alive(uint64_t cookie, const replica::KeepAliveAnswer&, replica::Trouble) override;
+  void on_leadership(bool, uint64_t) override;
+  void on_log(int, std::string_view) override;
+  void on_entry(uint64_t, std::string_view, bool replayed) override;
+
+  void open();
+  bool try_open_with_rot();
+  replica::Options options();
+  void schedule(int64_t us);
+  void turn();
+  void after_step();
+  void drain();
+  void vouch();
+  void feed(uint64_t id, Connection&);
+  void feed_run(uint64_t id, Connection&);
+  void feed_closed(uint64_t id, Connection&);
+  lock::Command complete(const Connection&, const Request&) const;
+  void reply(uint64_t id, const Reply&);
+  void stop();
+  int64_t awake_now() const;
+
+  World& world_;
+  Checks& checks_;
+  const Plan& plan_;
+  std::string dir_;
+  std::unique_ptr<raft::VirtualDisk> disk_;
+  std::unique_ptr<storage::FakeFileSystem> files_;
+  std::unique_ptr<replica::Replica> replica_;
+  std::map<uint64_t, Connection> connections_;
+  std::deque<std::pair<uint64_t, Request>> mailbox_;
+  struct Undelivered {
+    std::string name;
+    base::Fence fence;
+    base::SessionId session;
+  };
+  std::deque<Undelivered> undelivered_;
+  struct Asked {
+    uint64_t connection;
+    Request request;
+    uint64_t session;
+  };
+  std::map<uint64_t, Asked> cookies_;
+  uint64_t cookie_ = 0, connection_ = 0, seq_ = 0, life_ = 0, turn_ = 0;
+  int64_t scheduled_us_ = INT64_MAX, stalled_until_us_ = 0, in_turn_us_ = 0, busy_until_us_ = 0;
+  int64_t awake_us_ = 0, last_reading_us_ = 0, disconnect_us_ = 0;
+  bool serving_ = false, checked_ = false, failing_ = false;
+  uint64_t snapshots_seen_ = 0;
+};
+
+}  // namespace cleat::sim

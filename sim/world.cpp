@@ -1,0 +1,65 @@
+#include "world.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace cleat::sim {
+
+std::string_view cover_text(int c) {
+  static constexpr std::string_view kTexts[] = {
+#define V(name, text) text,
+      CLEAT_SIM_COVERAGE(V)
+#undef V
+  };
+  return kTexts[c];
+}
+
+bool World::next() {
+  if (events_.empty()) return false;
+  Event e = events_.top();
+  events_.pop();
+  now_us = e.us;
+  trace(static_cast<uint64_t>(now_us));
+  e.what();
+  return true;
+}
+
+void World::fail(std::string_view by, const std::string& what) {
+  if (failed()) return;
+  checker = by;
+  failure = what;
+  say("*** " + what);
+}
+
+void World::say(const std::string& line) {
+  if (!tell_) return;
+  story.push_back(fmt::format("{:12.3f} ms  {}", static_cast<double>(now_us) / 1000.0, line));
+  if (story.size() > 400) story.pop_front();
+}
+
+Plan::Plan(Rng& rng, int64_t n) : ops(n) {
+  server_rate = std::sqrt(1 + margin);
+  client_rate_min = 1 / server_rate;
+  clients = static_cast<int>(rng.in(3, 8));
+  names = static_cast<int>(rng.in(1, 4));
+  session_ttl_min_ms = rng.in(500, 900);
+  session_ttl_max_ms = session_ttl_min_ms + rng.in(0, 2000);
+  crashes = rng.chance(0.75);
+  stalls = rng.chance(0.6);
+  full_disks = rng.chance(0.35);
+  flips = rng.chance(0.4);
+  slow_disk = rng.chance(0.3);
+  snapshots = rng.chance(0.6);
+  drops = rng.chance(0.6);
+  deaths = rng.chance(0.5);
+  priorities = rng.chance(0.4);
+  delays = rng.chance(0.4);
+  async = rng.chance(0.4) ? 0.4 : 0;
+  token_share = rng.chance(0.5) ? 0.35 : 0.1;
+  implicit_share = rng.chance(0.5) ? 0.35 : 0.1;
+  renew = 0.25;
+  load_us = rng.in(8, 25) * 1'000'000;
+}
+
+}  // namespace cleat::sim

@@ -1,0 +1,98 @@
+// The hidden world of one run: real time, what happens when, the dice, the story, what was covered, what went wrong.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <queue>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rng.hpp"
+
+namespace cleat::sim {
+
+#define CLEAT_SIM_COVERAGE(V)                                                                                       \
+  V(kRequests, "requests")                                                                                          \
+  V(kGrants, "grants")                                                                                              \
+  V(kWaits, "waits")                                                                                                \
+  V(kGrantsAfterWait, "grants after a wait")                                                                        \
+  V(kTimeouts, "wait timeouts")                                                                                     \
+  V(kCancels, "cancels")                                                                                            \
+  V(kAsync, "async waits")                                                                                          \
+  V(kReentries, "re-entries")                                                                                       \
+  V(kRepeats, "REQ repeats answered") V(kKeepAlives, "keep-alives answered") V(kNoSession, "NOSESSION")             \
+      V(kMarks, "marks") V(kHeards, "heards") V(kExpiries, "sessions expired") V(kTtlEnds, "hold TTL ends")         \
+          V(kMaxHoldEnds, "max-hold ends") V(kRenewals, "renewals") V(kGhosts, "ghosts") V(kTokens, "token grants") \
+              V(kConnectionsLost, "connections lost") V(kUndelivered, "undelivered") V(kCrashes, "crashes")         \
+                  V(kCrashesInWrite, "crashes in a write") V(kKills, "kills") V(kCutTails, "cut tails")             \
+                      V(kFlipsRefused, "flipped bytes refused") V(kFlipsHarmless, "flipped bytes that hid nothing") \
+                          V(kSnapshots, "snapshots") V(kSnapshotLoads, "snapshot loads") V(kStalls, "stalls")       \
+                              V(kLongStalls, "stalls beyond TTLs") V(kSlowWrites, "slow writes")                    \
+                                  V(kDiskFull, "DISKFULL answers") V(kLogFull, "log met a full disk")               \
+                                      V(kDeadClients, "clients that died") V(kLosses, "losses told")                \
+                                          V(kBarred, "sessions marked at a start") V(kUndrained, "undrained turns") \
+                                              V(kReads, "reads")
+
+enum Cover {
+#define V(name, text) name,
+  CLEAT_SIM_COVERAGE(V)
+#undef V
+      kCovers
+};
+std::string_view cover_text(int);
+using Coverage = std::array<uint64_t, kCovers>;
+
+class World {
+ public:
+  World(uint64_t seed, bool tell) : rng(seed), tell_(tell) {}
+
+  void at(int64_t us, std::function<void()> what) { events_.push({us, count_++, std::move(what)}); }
+  void after(int64_t us, std::function<void()> what) { at(now_us + us, std::move(what)); }
+  bool next();  // runs one event; false: none left
+  // The first thing that went wrong ends the run. `checker` is its short name.
+  void fail(std::string_view checker, const std::string& what);
+  bool failed() const { return !failure.empty(); }
+
+  bool telling() const { return tell_; }
+  void say(const std::string& line);
+  void trace(uint64_t v) { trace_hash = (trace_hash ^ v) * 0x100000001b3ull + (trace_hash >> 29); }
+  void trace(std::string_view bytes) {
+    for (const char c : bytes) trace(static_cast<unsigned char>(c));
+  }
+  void cover(Cover c, uint64_t n = 1) { coverage[c] += n; }
+
+  int64_t now_us = 0;  // real time: nobody in the run reads it
+  Rng rng;
+  Coverage coverage{};
+  uint64_t trace_hash = 0xcbf29ce484222325ull;
+  std::string checker, failure;
+  bool over = false;  // nothing more can be learned from this run
+  std::deque<std::string> story;
+
+ private:
+  struct Event {
+    int64_t us;
+    uint64_t n;
+    std::function<void()> what;
+    bool operator<(const Event& o) const { return us != o.us ? us > o.us : n > o.n; }
+  };
+  std::priority_queue<Event> events_;
+  uint64_t count_ = 0;
+  bool tell_;
+};
+
+// What a seed decides for the whole run: a different mix of features and faults each (swarm testing).
+struct Plan {
+  explicit Plan(Rng&, int64_t ops);
+  int64_t ops, load_us;
+  double margin = 0.01, server_rate, client_rate_min;
+  int clients, names;
+  int64_t session_ttl_min_ms, session_ttl_max_ms;
+  bool crashes, stalls, full_disks, flips, slow_disk, snapshots, drops, deaths, priorities, delays;
+  double async, token_share, implicit_share, renew;
+};
+
+}  // namespace cleat::sim
