@@ -61,12 +61,17 @@ std::string hunt_apart(const Mutant& m, Judges judges, uint64_t seeds, uint64_t 
 }  // namespace
 
 int run_mutants(const char* only, uint64_t seeds, uint64_t steps) {
+  // A judge that condemns the unbroken machine proves nothing about a broken one.
+  const bool model_is_judge = hunt({true, false}, seeds, steps).empty();
+  const bool promises_are_judge = hunt({false, true}, seeds, steps).empty();
+  if (!model_is_judge) fmt::print("the model differs from the unbroken machine: it does not count here\n");
+  if (!promises_are_judge) fmt::print("the unbroken machine breaks a promise: they do not count here\n");
   int survivors = 0, tried = 0;
   for (const auto& m : kMutants) {
     if (only != nullptr && std::strcmp(only, m.name) != 0) continue;
     ++tried;
-    const std::string by_model = hunt_apart(m, {true, false}, seeds, steps);
-    const std::string by_promise = hunt_apart(m, {false, true}, seeds, steps);
+    const std::string by_model = !model_is_judge ? "" : hunt_apart(m, {true, false}, seeds, steps);
+    const std::string by_promise = !promises_are_judge ? "" : hunt_apart(m, {false, true}, seeds, steps);
     const bool caught = !by_model.empty() || !by_promise.empty();
     survivors += caught ? 0 : 1;
     fmt::print("{} {} ({})\n    by the model:    {}\n    by the promises: {}\n", caught ? "caught  " : "SURVIVED",
