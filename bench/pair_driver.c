@@ -34,7 +34,7 @@ static const char kScript[] =
     "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) else return 0 end";
 
 typedef struct {
-  int fd, index;
+  int fd, index, lines;        // lines: of the reply under way
   uint64_t sent, answered, fence;  // commands; the last fence
   uint64_t batch_ns;
   size_t out_at, out_end, in_end;
@@ -119,8 +119,10 @@ static void wrong(const connection* c, const char* line, size_t n) {
 static bool check_line(connection* c, const char* line, size_t n) {
   const bool taking = c->answered % 2 == 0;
   if (options.what == kSessions) {  // *6: id, key, ttl; the last line is ":86400000"
-    if (line[0] == '-') wrong(c, line, n);
-    return n == 9 && memcmp(line, ":86400000", 9) == 0;
+    if (c->lines++ == 0 && line[0] != '*') wrong(c, line, n);
+    if (n != 9 || memcmp(line, ":86400000", 9) != 0) return false;
+    c->lines = 0;
+    return true;
   }
   bool good;
   if (options.what == kPing) {

@@ -111,7 +111,7 @@ void write_events_started(ReplyWriter& w, uint64_t incarnation, base::Revision r
 }
 
 void make_printable_key(std::span<char, 16> random_bytes) {
-  constexpr char kLetters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  constexpr char kLetters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
   for (char& c : random_bytes) c = kLetters[static_cast<uint8_t>(c) & 63];
 }
 

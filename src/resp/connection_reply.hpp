@@ -65,8 +65,8 @@ inline constexpr std::string_view kChannelPrefix = "cleat:";  // the channel of 
 
 void write_events_started(ReplyWriter&, uint64_t incarnation, base::Revision);
 
-// 16 random bytes as 16 characters of A-Z a-z 0-9 - _ (96 bits are left): the form of a session's key, so that it goes
-// through every client unharmed and lies in the lock machine as it was answered.
+// 16 random bytes as 16 characters of A-Z a-z 0-9 . _ (96 bits are left): the form of a session's key, so that it goes
+// through every client and command line unharmed and lies in the lock machine as it was answered.
 void make_printable_key(std::span<char, 16> random_bytes);
 
 }  // namespace cleat::resp

@@ -109,7 +109,7 @@ TEST(SessionKeys, ArePrintable) {
   char key[16];
   for (int i = 0; i < 16; ++i) key[i] = static_cast<char>(i * 17);
   make_printable_key(key);
-  for (const char c : key) EXPECT_TRUE(isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_');
+  for (const char c : key) EXPECT_TRUE(isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_');
   EXPECT_NE(key[0], key[1]);
 }
 
