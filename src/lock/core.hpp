@@ -149,7 +149,9 @@ struct Core {
   void join_hold(Handle hold, const Request& r);
   bool join_waiter(Handle waiter, const Request& r, bool extend);
   bool enqueue_request(Handle name, const Request& r, int64_t key_ms);
-  bool within_limits(const Request& r, Handle name, bool waits);
+  bool refuse_limit(const Request& r, Limit limit, uint64_t value);  // false
+  bool within_hold_limits(const Request& r);
+  bool within_waiter_limits(const Request& r, Handle name);
   void refuse(const Request& r, Result result, Why why);
   Outcome outcome_of(const Request& r) const;
 
@@ -180,7 +182,7 @@ struct Core {
   void link_ghost(Handle ghost);
   void remember_loss(SessionRecord& s, const NameRecord& n, base::Fence fence, Why why);
   void end_ghost(Handle ghost);
-  // Takes the waiter out and answers it; its name's queue is not served yet.
+  // Takes the waiter out and answers it; its name's queue is not served yet. EventKind{}: a refusal, no event.
   void end_waiter(Handle waiter, Result result, Why why, EventKind kind, Why event_why);
   void set_timer(TimerKind kind, Handle h, Handle place, int64_t due_ms, uint64_t tie);
   void time_hold(Handle hold);

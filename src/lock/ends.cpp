@@ -176,7 +176,8 @@ void Core::end_waiter(Handle waiter, Result result, Why why, EventKind kind, Why
   e.owner = r.owner;
   e.label = label_of(w.session);
   e.req = req.view();
-  record(name, e);
+  const bool told_to_all = kind != EventKind{};
+  if (told_to_all) record(name, e);
 
   Outcome o = outcome_of(r);
   o.result = result;
@@ -188,7 +189,7 @@ void Core::end_waiter(Handle waiter, Result result, Why why, EventKind kind, Why
   if (w.req_result) decide_req(w.req_result, o, 0);
   o.req = req.view();
   tell(o);
-  sink->on_event(e);
+  if (told_to_all) sink->on_event(e);
 }
 
 }  // namespace cleat::lock

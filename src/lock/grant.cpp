@@ -175,7 +175,7 @@ void Core::decide_own_waiters(Handle name, Handle hold) {
     if (waiters[w].no_reentry) {
       end_waiter(w, Result::kDeadlock, Why::kReentry, EventKind::kDeadlock, Why::kReentry);
     } else if (!covers(holds[hold].mode, waiters[w].mode)) {
-      end_waiter(w, Result::kMode, Why::kReentry, EventKind::kCancelled, Why::kReentry);
+      end_waiter(w, Result::kMode, Why::kNone, EventKind{}, Why::kNone);
     } else {
       dequeue(w);
       if (waiters[w].timer) timers.erase(waiters[w].timer);

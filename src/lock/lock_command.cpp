@@ -110,12 +110,13 @@ bool Core::lock(const base::ConnectionRef& from, const Command& c) {
 
 // Neither held nor repeated. `name` is 0 when nothing is known of it.
 bool Core::lock_new(Handle name, const Request& r) {
+  if (!within_hold_limits(r)) return true;
   const int64_t steps_up = base::mutant("priority_ignored") ? 0 : r.priority;
   const int64_t key_ms = log_ms - steps_up * settings.ageing_ms;
   const bool free = !name || (holders_allow(names[name], r.mode) && ghosts_allow(names[name], r.mode, r.id) &&
                               queue_allows(names[name], r.mode, key_ms, last_arrival + 1));
   if (!free && r.wait_ms == 0) return refuse(r, Result::kNotGranted, Why::kBusy), true;
-  if (!within_limits(r, name, !free)) return true;
+  if (!free && !within_waiter_limits(r, name)) return true;
   if (!name) name = make_name(r.name);
   if (!free) return enqueue_request(name, r, key_ms);
   grant(name, r);
@@ -216,26 +217,30 @@ bool Core::join_waiter(Handle waiter, const Request& r, bool extend) {
   return r.async;
 }
 
-bool Core::within_limits(const Request& r, Handle name, bool waits) {
-  const auto refused = [&](Limit limit, uint64_t value) {
-    Outcome o = outcome_of(r);
-    o.result = Result::kLimit;
-    o.why = limit == Limit::kWaitersPerName || limit == Limit::kWaiters ? Why::kQueueFull : Why::kNone;
-    o.limit = limit;
-    o.limit_value = value;
-    tell(o);
-    return false;
-  };
-  // Waiters count as the holds that they may become, so that a grant never fails.
-  if (r.id.session &&
-      uint64_t{sessions[r.id.session].holds} + sessions[r.id.session].waiters >= settings.holds_per_session)
-    return refused(Limit::kHoldsPerSession, settings.holds_per_session);
-  if (holds.size() + ghosts.size() + waiters.size() >= settings.holds) return refused(Limit::kHolds, settings.holds);
-  if (!waits) return last_fence.value < kMaxFence || refused(Limit::kFences, kMaxFence);
-  if (extra(names[name]) && extra(names[name])->waiters >= settings.waiters_per_name)
-    return refused(Limit::kWaitersPerName, settings.waiters_per_name);
-  if (waiters.size() >= settings.waiters) return refused(Limit::kWaiters, settings.waiters);
-  return true;
+bool Core::refuse_limit(const Request& r, Limit limit, uint64_t value) {
+  Outcome o = outcome_of(r);
+  o.result = Result::kLimit;
+  if (limit == Limit::kWaitersPerName) o.why = Why::kQueueFull;
+  o.limit = limit;
+  o.limit_value = value;
+  tell(o);
+  return false;
+}
+
+// Judged at the request, also of one that will wait: a grant from the queue never fails, so the holds may exceed their
+// limit by those that waited. Ghosts count as the holds that they were, else DELAY could fill the memory.
+bool Core::within_hold_limits(const Request& r) {
+  if (r.id.session && sessions[r.id.session].holds >= settings.holds_per_session)
+    return refuse_limit(r, Limit::kHoldsPerSession, settings.holds_per_session);
+  if (holds.size() + ghosts.size() >= settings.holds) return refuse_limit(r, Limit::kHolds, settings.holds);
+  return last_fence.value < kMaxFence || refuse_limit(r, Limit::kFences, kMaxFence);
+}
+
+bool Core::within_waiter_limits(const Request& r, Handle name) {
+  const NameExtra* x = extra(names[name]);
+  if ((x ? x->waiters : 0) >= settings.waiters_per_name)
+    return refuse_limit(r, Limit::kWaitersPerName, settings.waiters_per_name);
+  return waiters.size() < settings.waiters || refuse_limit(r, Limit::kWaiters, settings.waiters);
 }
 
 // False for one that is not ASYNC: the run stops.
