@@ -93,8 +93,10 @@ class Wrapper {
       if (live_descendants().empty()) break;
       ::poll(nullptr, 0, 5);
     }
-    complain(common_, std::string("the process that kept the session ") + what +
-                          "; the command was killed, and the lock is free when its TTL is over");
+    const char* next = group != 0
+                           ? "; the command was killed, and the lock is free when its TTL is over"
+                           : " before the command began; what it waited for or held is free when its TTL is over";
+    complain(common_, std::string("the process that kept the session ") + what + next);
     terminal_.take_back(group);
     return kRefused;
   }

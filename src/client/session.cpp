@@ -173,7 +173,10 @@ void Session::on_reply(Reply reply, TimePoint now) {
 }
 
 void Session::on_hello(const Reply& reply, TimePoint now) {
-  if (Status s = check_hello(reply); !s.ok()) return end(Notice::Kind::kRefused, s);
+  if (Status s = check_hello(reply); !s.ok()) {
+    // Once there is a session, what was confirmed stays believed until its deadline, whoever answers now.
+    return id_.empty() ? end(Notice::Kind::kRefused, s) : drop(s.message());
+  }
   phase_ = Phase::kJoining;
   phase_since_ = now;
   if (!id_.empty()) return send(Kind::kAttach, {"SESSION", "ATTACH", id_, key_}, now);

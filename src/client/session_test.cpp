@@ -245,6 +245,20 @@ TEST_F(Fixture, AWrongPasswordIsFinal) {
   EXPECT_TRUE(session.over());
 }
 
+TEST_F(Fixture, ARefusalAfterAReconnectIsNoLossOfTheSession) {
+  open();
+  const auto before = session.belief().deadline();
+  session.disconnected({base::Code::kIo, "gone"}, now);
+  notice();
+  now = *session.next_wake();
+  connect();
+  answer("-WRONGPASS invalid username-password pair\r\n");
+  quiet();
+  EXPECT_TRUE(session.wants_disconnect());
+  EXPECT_FALSE(session.over());
+  EXPECT_EQ(session.belief().deadline(), before);
+}
+
 TEST_F(Fixture, ASecondAnswerBreaksTheConnection) {
   open();
   answer(":1\r\n");
