@@ -181,10 +181,24 @@ def tidy():
     return one_check("clang-tidy", "tools/progress.sh", "Running clang-tidy", "tools/tidy.sh", "build/asan")
 
 
+def fuzz():
+    """A short slice of each fuzzer; `make fuzz` is the long form."""
+    finished = subprocess.run(["tools/fuzz.sh", os.environ.get("CLEAT_TEST_FUZZ_SECONDS", "40")], cwd=ROOT, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, text=True)
+    lines = finished.stdout.splitlines()
+    passed = [line for line in lines if line.startswith("ok ")]
+    counted = Counted(passed=len(passed), failed=sum(line.startswith("FAIL ") for line in lines))
+    if finished.returncode != 0:
+        counted.failed = max(1, counted.failed)
+        counted.notes = lines[-40:]
+    return counted
+
+
 STAGES = {
     "static": Stage("formats, paths, scripts", static),
     "unit": Stage("unit, scenario and simulator tests under ASan and UBSan", unit),
     "process": Stage("real processes, real clients, real disks", process),
     "threads": Stage("the parts with threads under TSan", threads),
+    "fuzz": Stage("a slice of every fuzzer", fuzz),
     "tidy": Stage("clang-tidy on all sources", tidy),
 }
