@@ -72,6 +72,7 @@ void Core::refuse_missing(Holder& h, const Command& c, Handle other_hold) {
   }
   if (other_hold) {
     o.result = Result::kStale;
+    o.fence = c.fence;
     o.held_fence = holds[other_hold].fence;
     return;
   }

@@ -157,6 +157,7 @@ void Core::refuse_self_deadlock(Handle hold, const Request& r) {
   record(h.name, e);
   Outcome o = outcome_of(r);
   o.result = Result::kDeadlock;
+  o.held_fence = h.fence;
   o.why = Why::kReentry;
   decide(r.id.session, r.req, r.arguments, o);
   sink->on_event(e);
