@@ -35,12 +35,11 @@ class Poller {
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
 
-  int fd() const { return fd_; }  // readable when something is ready: may be waited for elsewhere
   base::Status add(int fd, void* tag, Interest);
   void change(int fd, void* tag, Interest);
   // Closing a socket takes it out by itself. Call forget() with its tag, so that what wait() told is not used.
   void forget(const void* tag);
-  // Up to kMostReady sockets; valid until the next call. timeout_ms 0: only a look; -1: for ever.
+  // Up to kMostReady sockets; valid until the next call. timeout_ms 0: only a look. A signal ends the wait.
   std::span<Ready> wait(int timeout_ms);
 
  private:

@@ -30,6 +30,12 @@ struct Pending {
   size_t begin = 0, end = 0;  // positions in the input
 };
 
+// A grant whose answer is not sent yet: undone when its connection turns out to be gone.
+struct UnsentGrant {
+  std::string name;
+  base::Fence fence;
+};
+
 // What lock commands without a TOKEN act for.
 enum class Speaks : uint8_t {
   kNone,      // nothing yet; the first lock makes an implicit session
@@ -81,6 +87,7 @@ struct Connection {
   uint64_t seq = 0;
   int64_t held_since_us = 0;  // there was no leader for its next request since then; 0: not so
 
+  std::vector<UnsentGrant> unsent_grants;  // of an explicit session, without REQ
   std::string out;
   size_t sent = 0;  // of `out`
   size_t counted_unsent = 0;

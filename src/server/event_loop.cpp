@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 
 namespace cleat::server {
@@ -17,7 +16,7 @@ constexpr unsigned kTurnsBetweenLooks = 64;  // at Asio, while clients keep the 
 constexpr int64_t kStopUs = 2'000'000;       // for answers to leave at the end
 constexpr int kStopTurns = 1'000;
 constexpr int64_t kStopWaitUs = 5'000;
-constexpr int64_t kLongestWaitUs = 3'600'000'000;
+constexpr int64_t kLongestWaitUs = 100'000;  // a signal may have gone to another thread
 
 }  // namespace
 
@@ -27,15 +26,10 @@ EventLoop::EventLoop(Service& service, net::Listener& listener, replica::Clock& 
       clock_(clock),
       notify_(notify),
       io_(1),
-      signals_(io_, SIGTERM, SIGINT, SIGHUP),
-      poller_ready_(io_, poller_.fd()) {
+      signals_(io_, SIGTERM, SIGINT, SIGHUP) {
   const auto status = poller_.add(listener.fd(), &listener, {});
   CLEAT_CHECK(status.ok(), "a listening socket can be watched");
   await_signal();
-}
-
-EventLoop::~EventLoop() {
-  poller_ready_.release();
 }
 
 void EventLoop::await_signal() {
@@ -55,31 +49,17 @@ void EventLoop::stop() {
   stopping_ = true;
 }
 
-void EventLoop::watch_poller() {
-  if (watching_) return;
-  watching_ = true;
-  poller_ready_.async_wait(asio::posix::stream_descriptor::wait_read,
-                           [this](const asio::error_code&) { watching_ = false; });
-}
-
 std::span<net::Ready> EventLoop::wait(bool may_wait) {
-  auto ready = poller_.wait(0);
-  if (!ready.empty() && ++busy_turns_ % kTurnsBetweenLooks != 0) return ready;
-  if (!ready.empty() || !may_wait || service_.has_more()) {
-    io_.poll();
-    return ready;
+  int64_t wait_us = 0;
+  if (may_wait && !service_.has_more()) {
+    wait_us = stopping_ ? kStopWaitUs : kLongestWaitUs;
+    const int64_t now = clock_.mono_us();
+    if (const auto wake = service_.next_wake_us()) wait_us = std::min(wait_us, *wake - now);
+    if (notify_.watchdog_every_ms()) wait_us = std::min(wait_us, next_watchdog_us_ - now);
   }
-  int64_t wait_us = stopping_ ? kStopWaitUs : kLongestWaitUs;
-  const int64_t now = clock_.mono_us();
-  if (const auto wake = service_.next_wake_us()) wait_us = std::min(wait_us, *wake - now);
-  if (notify_.watchdog_every_ms()) wait_us = std::min(wait_us, next_watchdog_us_ - now);
-  watch_poller();
-  if (wait_us > 0) {
-    io_.run_one_for(std::chrono::microseconds(wait_us));
-  } else {
-    io_.poll();
-  }
-  return poller_.wait(0);
+  const auto ready = poller_.wait(wait_us <= 0 ? 0 : static_cast<int>((wait_us + 999) / 1000));
+  if (ready.empty() || ++turns_ % kTurnsBetweenLooks == 0) io_.poll();
+  return ready;
 }
 
 void EventLoop::turn(bool may_wait) {

@@ -1,10 +1,10 @@
 // Drives a Service with real sockets: one thread for I/O, log and apply. Client sockets lie in a poller of our own
-// (net/poller.hpp); signals and, in time, peers are Asio's. The loop waits in Asio, which watches the poller's own
-// descriptor; while clients keep it busy it looks at the poller only.
+// (net/poller.hpp), which is where the loop waits: one system call a turn, where waiting in Asio for the poller's own
+// descriptor took four. What is Asio's (signals; nothing yet that hurries) is looked at whenever no client keeps the
+// loop busy, at least every 100 ms; a signal interrupts the wait.
 #pragma once
 
 #include <asio/io_context.hpp>
-#include <asio/posix/stream_descriptor.hpp>
 #include <asio/signal_set.hpp>
 #include <cstdint>
 
@@ -18,7 +18,6 @@ namespace cleat::server {
 class EventLoop {
  public:
   EventLoop(Service&, net::Listener&, replica::Clock&, const net::ServiceNotify&);
-  ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
@@ -35,7 +34,6 @@ class EventLoop {
  private:
   std::span<net::Ready> wait(bool may_wait);
   void await_signal();
-  void watch_poller();
   void accept_all();
   void read_from(Connection&);
   void flush(Connection&);
@@ -48,9 +46,8 @@ class EventLoop {
   asio::io_context io_;
   asio::signal_set signals_;
   net::Poller poller_;
-  asio::posix::stream_descriptor poller_ready_;
-  bool watching_ = false, stopping_ = false;
-  unsigned busy_turns_ = 0;
+  bool stopping_ = false;
+  unsigned turns_ = 0;
   int64_t next_watchdog_us_ = 0;
 };
 

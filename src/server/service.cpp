@@ -148,6 +148,7 @@ void Service::sent(Connection& c, size_t bytes) {
   if (c.sent == c.out.size()) {
     c.out.clear();
     c.sent = 0;
+    c.unsent_grants.clear();
     if (c.out.capacity() > kOutputKept) std::string().swap(c.out);
     if (c.closing) close(c, c.clean_end);
   }
@@ -190,6 +191,7 @@ void Service::close(Connection& c, bool clean) {
   total_unsent_ -= c.counted_unsent;
   c.counted_unsent = 0;
   events_.forget(c);
+  for (const UnsentGrant& grant : c.unsent_grants) owe_undeliver(c.ref, grant.name, grant.fence);
   stop_speaking(c, Speaks::kNone);
   if (c.proposed) {
     lock::Command command;
@@ -211,6 +213,14 @@ void Service::destroy_gone() {
 
 void Service::owe(const base::ConnectionRef& ref, lock::Command command) {
   owed_.push_back({ref, command, std::string(command.name)});
+}
+
+void Service::owe_undeliver(const base::ConnectionRef& ref, std::string_view name, base::Fence fence) {
+  lock::Command command;
+  command.verb = lock::Verb::kUndeliver;
+  command.name = name;
+  command.fence = fence;
+  owe(ref, command);
 }
 
 void Service::pay_owed() {

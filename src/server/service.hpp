@@ -103,6 +103,7 @@ class Service final : public replica::Listener {
   void resume(Connection&);
   void close(Connection&, bool clean);
   void owe(const base::ConnectionRef&, lock::Command);
+  void owe_undeliver(const base::ConnectionRef&, std::string_view name, base::Fence);
   void pay_owed();
   void vouch_all();
   void start_vouching(Connection&);
@@ -125,7 +126,7 @@ class Service final : public replica::Listener {
   void pop_answered(Connection&);
   void push_outcome(const lock::Outcome&);
   void apply_session_change(Connection&, const lock::Outcome&);
-  void undeliver(const lock::Outcome&);
+  static bool may_be_undone(const lock::Outcome&);
   void push_loss(const lock::Event&);
 
   // service_sessions.cpp: who speaks for which session

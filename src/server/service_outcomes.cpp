@@ -21,8 +21,8 @@ void Service::on_outcome(const Outcome& o) {
     push_outcome(o);
   } else if (c && !c->gone) {
     answer_outcome(*c, o);
-  } else {
-    undeliver(o);
+  } else if (may_be_undone(o)) {
+    owe_undeliver(o.to, o.name, o.fence);
   }
 }
 
@@ -41,6 +41,7 @@ void Service::answer_outcome(Connection& c, const Outcome& o) {
   }
   auto writer = c.writer();
   apply_session_change(c, o);
+  if (c.speaks == Speaks::kExplicit && may_be_undone(o)) c.unsent_grants.push_back({std::string(o.name), o.fence});
   if (resp::wants_blocker(o, p.full)) {
     const lock::Blocker blocker = replica_->machine().blocker(o.name, o.mode);
     resp::write_outcome(writer, o, true, &blocker);
@@ -67,15 +68,11 @@ void Service::pop_answered(Connection& c) {
   }
 }
 
-// A session's grant that nobody heard of must not stand (protocol.md "Sessions and connections").
-void Service::undeliver(const Outcome& o) {
-  if (o.verb != Verb::kLock || o.result != Result::kGranted || o.repeated) return;
-  if (!o.req.empty() || !o.token.empty()) return;
-  lock::Command command;
-  command.verb = Verb::kUndeliver;
-  command.name = o.name;
-  command.fence = o.fence;
-  owe(o.to, command);
+// A session's grant that nobody heard of must not stand (protocol.md "Sessions and connections"). An implicit session
+// ends with its connection, so that only those of explicit ones can be left behind.
+bool Service::may_be_undone(const Outcome& o) {
+  return o.verb == Verb::kLock && o.result == Result::kGranted && !o.repeated && o.depth <= 1 && o.req.empty() &&
+         o.token.empty();
 }
 
 // To all RESP3 connections that speak for the session; a token's to the one that asked.

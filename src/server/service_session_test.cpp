@@ -85,6 +85,19 @@ TEST_F(ServiceSession, AnUndeliveredGrantOfAnExplicitSessionIsUndone) {
   EXPECT_THAT(ask(b, "HISTORY x"), HasSubstr("undelivered"));
 }
 
+TEST_F(ServiceSession, AGrantWhoseAnswerCouldNotBeSentIsUndone) {
+  auto& a = connect();
+  auto& b = connect();
+  open(a);
+  ask(a, "LOCK sent");
+  a.reads = false;
+  send(a, "LOCK x");
+  turn();
+  drop(a);  // the driver found it gone when it sent
+  EXPECT_EQ(ask(b, "LOCK x WAIT 0"), ":3\r\n");
+  EXPECT_EQ(ask(b, "LOCK sent WAIT 0"), "$-1\r\n") << "an answer that was sent stands";
+}
+
 TEST_F(ServiceSession, WithReqAGrantStandsThoughItsConnectionIsGone) {
   auto& a = connect();
   auto& b = connect();
