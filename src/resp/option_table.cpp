@@ -1,5 +1,7 @@
 #include "resp/option_table.hpp"
 
+#include <bit>
+
 #include "resp/words.hpp"
 
 namespace cleat::resp {
@@ -73,7 +75,33 @@ constexpr OptionRow kRows[] = {
     {Option::kTree, "TREE", kNone, "", 0, 0, nullptr, nullptr, kLocks, 0, true, ""},
     {Option::kPreempt, "PREEMPT", kInteger, "ms", 0, 0, nullptr, &L::max_ttl_ms, kLocks, 0, true, ""},
 };
-static_assert(std::size(kRows) == kOptions);
+static_assert(std::size(kRows) == kOptions && kOptions <= 32);
+
+constexpr size_t kCommandIds = static_cast<size_t>(CommandId::kOther) + 1;
+
+// The table seen from a command: bits of the options that it takes or can't do without. Every lock pays for this
+// look-up.
+constexpr std::array<uint32_t, kCommandIds> by_command(uint32_t OptionRow::*column) {
+  std::array<uint32_t, kCommandIds> masks{};
+  for (size_t command = 0; command < kCommandIds; ++command) {
+    for (size_t option = 0; option < kOptions; ++option) {
+      masks[command] |= (kRows[option].*column >> command & 1) << option;
+    }
+  }
+  return masks;
+}
+constexpr auto kTaken = by_command(&OptionRow::commands);
+constexpr auto kRequired = by_command(&OptionRow::required);
+
+const OptionRow* find_option(CommandId id, std::string_view word) {
+  if (word.empty()) return nullptr;
+  const char first = upper(word[0]);
+  for (uint32_t left = kTaken[static_cast<size_t>(id)]; left != 0; left &= left - 1) {
+    const OptionRow& row = kRows[std::countr_zero(left)];
+    if (row.word[0] == first && same_word(row.word, word)) return &row;
+  }
+  return nullptr;
+}
 
 std::string range_error(const OptionRow& row, std::string_view value, int64_t min, int64_t max, const CommandRow& cmd) {
   const std::string word(row.word);
@@ -106,24 +134,16 @@ bool Options::parse(const ParseInput& in, const CommandRow& row, size_t first, s
   for (size_t at = first; at < in.arguments.size();) {
     if (!take(in, row, at, error)) return false;
   }
-  for (const OptionRow& option : kRows) {
-    if ((option.required & command_bit(row.id)) != 0 && !has(option.id)) {
-      error = "ERR " + display_name(row) + " needs " + std::string(option.word) + ": " + usage(row);
-      return false;
-    }
-  }
-  return true;
+  const uint32_t missing = kRequired[static_cast<size_t>(row.id)] & ~given_;
+  if (missing == 0) return true;
+  const OptionRow& option = kRows[std::countr_zero(missing)];
+  error = "ERR " + display_name(row) + " needs " + std::string(option.word) + ": " + usage(row);
+  return false;
 }
 
 bool Options::take(const ParseInput& in, const CommandRow& row, size_t& at, std::string& error) {
   const std::string_view word = in.arguments[at];
-  const OptionRow* option = nullptr;
-  for (const OptionRow& candidate : kRows) {
-    if (candidate.word.size() == word.size() && takes(candidate, row.id) && same_word(candidate.word, word)) {
-      option = &candidate;
-      break;
-    }
-  }
+  const OptionRow* const option = find_option(row.id, word);
   if (option == nullptr) return error = unknown_error(word, row), false;
   if (option->later) {
     return error = "ERR " + std::string(option->word) + " is not supported by this version of Cleat: leave it out",
