@@ -52,9 +52,11 @@ std::vector<pid_t> live_descendants() {
   return found;
 }
 
-void kill_descendants(pid_t group) {
+void kill_descendants(pid_t group, pid_t spared) {
   if (group > 0) ::kill(-group, SIGKILL);
-  for (const pid_t pid : live_descendants()) ::kill(pid, SIGKILL);
+  for (const pid_t pid : live_descendants()) {
+    if (pid != spared) ::kill(pid, SIGKILL);
+  }
 }
 
 }  // namespace cleat::cli

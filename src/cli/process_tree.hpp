@@ -11,7 +11,7 @@ namespace cleat::cli {
 // Descendants of this process that are not yet dead, without itself. Empty too where /proc is missing.
 std::vector<pid_t> live_descendants();
 
-// SIGKILL to the process group (0: none) and to every descendant of this process.
-void kill_descendants(pid_t group);
+// SIGKILL to the process group (0: none) and to every descendant of this process but `spared` (0: none).
+void kill_descendants(pid_t group, pid_t spared);
 
 }  // namespace cleat::cli

@@ -58,7 +58,7 @@ class Wrapper {
       const int64_t kill_at = shared_.kill_at_ns.load();
       const bool due =
           kill_at != 0 && shared_.group.load() != 0 && now.time_since_epoch().count() >= kill_at + kSlackNs;
-      if (due) return keeper_failed("does not answer");
+      if (due) return keeper_late();
       const client::TimePoint wake{std::chrono::nanoseconds(kill_at + kSlackNs)};
       alarm_.set(kill_at != 0 && shared_.group.load() != 0 ? std::optional(wake) : std::nullopt, now);
       pollfd fds[] = {{signals_.get(), POLLIN, 0}, {socket_.get(), POLLIN, 0}, {alarm_.fd(), POLLIN, 0}};
@@ -73,7 +73,7 @@ class Wrapper {
 
  private:
   // The keeper acts first; only if it does not, we do.
-  static constexpr int64_t kSlackNs = 20'000'000;
+  static constexpr int64_t kSlackNs = 50'000'000;
 
   std::optional<int> keeper_status() {
     int status = 0;
@@ -83,11 +83,23 @@ class Wrapper {
     return keeper_failed("was killed");
   }
 
+  // A keeper that is only slow does the rest itself, once the command is dead: it knows the status, and lets the lock
+  // go.
+  int keeper_late() {
+    const auto end = boot_clock::now() + milliseconds(1'000);
+    while (boot_clock::now() < end) {
+      kill_descendants(shared_.group.load(), keeper_);
+      ::poll(nullptr, 0, 5);
+      if (const auto status = keeper_status()) return *status;
+    }
+    return keeper_failed("does not answer");
+  }
+
   int keeper_failed(const char* what) {
     const pid_t group = shared_.group.load();
     // SIGKILL takes a moment to be carried out and what is being forked escapes a single round.
     for (int round = 0; round < 200; ++round) {
-      kill_descendants(group);
+      kill_descendants(group, 0);
       while (::waitpid(-1, nullptr, WNOHANG) > 0) {
       }
       if (live_descendants().empty()) break;

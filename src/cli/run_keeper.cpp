@@ -361,7 +361,7 @@ class Keeper {
 
   // Again and again until nothing is left: what was being forked escapes a single round.
   void kill_round() {
-    kill_descendants(child_);
+    kill_descendants(child_, 0);
     reap();
     if (child_ == 0 && live_descendants().empty()) {
       killing_ = false;
