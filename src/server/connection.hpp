@@ -78,6 +78,7 @@ struct Connection {
   Speaks speaks = Speaks::kNone;
   base::SessionId session;
   uint32_t epoch = 0;
+  int64_t session_ttl_ms = 0;
   std::string key, offered_key;  // offered_key: of the ATTACH under way
 
   InputBuffer input;
@@ -93,7 +94,7 @@ struct Connection {
   size_t counted_unsent = 0;
   bool touched = false, resumed = false, held = false;  // in the service's lists
   bool reads = true, writes = false;                    // what the driver watches for now
-  bool vouched = false;                                 // in the list of those whose session the server keeps alive
+  bool vouched = false, waiting_vouched = false;        // in the lists of those whose session the server keeps alive
   std::unique_ptr<Watching> watching;
 
   bool has_pending() const { return answered < pending.size(); }

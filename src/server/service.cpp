@@ -11,7 +11,7 @@
 namespace cleat::server {
 namespace {
 
-constexpr int64_t kVouchEveryUs = 1'000'000;
+constexpr int64_t kVouchesATtl = 5;              // the replica asks for four
 constexpr size_t kVouchSlice = 2'000;            // connections looked at in one turn; probing costs a system call each
 constexpr int64_t kVouchSliceEveryUs = 20'000;   // until all were
 constexpr int64_t kHeardRecentlyUs = 2'000'000;  // no probing of who sent something since
@@ -119,6 +119,7 @@ void Service::finish_turn(bool input_left) {
     fed_ = true;
   }
   if (now_us_ >= next_vouch_us_ && !vouched_.empty()) vouch_all();
+  if (now_us_ >= next_waiting_vouch_us_) vouch_for_waiting();
   const auto wake = replica_->next_wake_us();
   if (fed_ || (wake && *wake <= now_us_)) {
     const bool work = std::exchange(fed_, false);
@@ -207,6 +208,7 @@ void Service::destroy_gone() {
   const auto is_gone = [](const Connection* c) { return c->gone; };
   std::erase_if(touched_, is_gone);
   std::erase_if(vouched_, is_gone);
+  std::erase_if(waiting_vouched_, is_gone);
   if (run_of_ && run_of_->gone) run_of_ = nullptr;
   for (Connection* c : std::exchange(gone_, {})) connections_.erase(c->ref.connection);
 }
@@ -243,12 +245,32 @@ void Service::start_vouching(Connection& c) {
   vouched_.push_back(&c);
 }
 
+void Service::vouch_while_waiting(Connection& c) {
+  if (c.waiting_vouched) return;
+  c.waiting_vouched = true;
+  waiting_vouched_.push_back(&c);
+  waiting_vouch_period_us_ = std::min(waiting_vouch_period_us_, c.session_ttl_ms * 1000 / kVouchesATtl);
+  next_waiting_vouch_us_ = std::min(next_waiting_vouch_us_, now_us_ + waiting_vouch_period_us_);
+}
+
+// corners.md: a KEEPALIVE can't pass a LOCK that waits on its connection, so the server speaks for the session
+// meanwhile.
+void Service::vouch_for_waiting() {
+  std::erase_if(waiting_vouched_, [](Connection* c) {
+    if (!c->gone && c->waiting && c->speaks == Speaks::kExplicit) return false;
+    c->waiting_vouched = false;
+    return true;
+  });
+  for (const Connection* c : waiting_vouched_) replica_->vouch(c->session, 0);
+  const bool none = waiting_vouched_.empty();
+  fed_ |= !none;
+  if (none) waiting_vouch_period_us_ = INT64_MAX;
+  next_waiting_vouch_us_ = none ? INT64_MAX : now_us_ + waiting_vouch_period_us_;
+}
+
 // time.md rule 6: a connection's own session lives as long as its other end is heard, by bytes or by answered probes.
-// The same for an explicit session while one of its commands waits on a connection.
 void Service::vouch_all() {
-  const auto vouches = [](const Connection& c) {
-    return !c.gone && c.session && (c.speaks == Speaks::kImplicit || (c.speaks == Speaks::kExplicit && c.waiting));
-  };
+  const auto vouches = [](const Connection& c) { return !c.gone && c.speaks == Speaks::kImplicit; };
   const size_t last = std::min(vouched_.size(), vouch_from_ + kVouchSlice);
   for (size_t i = vouch_from_; i < last; ++i) {
     Connection& c = *vouched_[i];
@@ -262,7 +284,8 @@ void Service::vouch_all() {
     fed_ = true;
   }
   vouch_from_ = last == vouched_.size() ? 0 : last;
-  next_vouch_us_ = now_us_ + (vouch_from_ == 0 ? kVouchEveryUs : kVouchSliceEveryUs);
+  const int64_t period_us = config_.implicit_ttl_ms * 1000 / kVouchesATtl;
+  next_vouch_us_ = now_us_ + (vouch_from_ == 0 ? period_us : kVouchSliceEveryUs);
   if (vouch_from_ != 0) return;
   std::erase_if(vouched_, [&](Connection* c) { return !vouches(*c) && (c->vouched = false, true); });
 }
@@ -271,6 +294,7 @@ std::optional<int64_t> Service::next_wake_us() const {
   std::optional<int64_t> wake = replica_->next_wake_us();
   const auto no_later_than = [&wake](int64_t us) { wake = wake ? std::min(*wake, us) : us; };
   if (!vouched_.empty()) no_later_than(next_vouch_us_);
+  if (!waiting_vouched_.empty()) no_later_than(next_waiting_vouch_us_);
   // No leader: looked at again when the replica wakes, and at the latest when the request is to be refused.
   for (const uint64_t id : held_) {
     if (const Connection* c = find(id)) no_later_than(c->held_since_us + config_.leaderless_wait_ms * 1000);

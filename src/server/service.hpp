@@ -106,7 +106,9 @@ class Service final : public replica::Listener {
   void owe_undeliver(const base::ConnectionRef&, std::string_view name, base::Fence);
   void pay_owed();
   void vouch_all();
+  void vouch_for_waiting();
   void start_vouching(Connection&);
+  void vouch_while_waiting(Connection&);
   void enforce_output_limits();
   void deliver_events();
 
@@ -145,7 +147,7 @@ class Service final : public replica::Listener {
 
   std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
   std::unordered_map<uint64_t, std::vector<Connection*>> speakers_;  // by session
-  std::vector<Connection*> touched_, gone_, vouched_;
+  std::vector<Connection*> touched_, gone_, vouched_, waiting_vouched_;
   std::vector<uint64_t> resumed_, held_;
   std::vector<Owed> owed_;
 
@@ -159,7 +161,8 @@ class Service final : public replica::Listener {
   Connection* run_of_ = nullptr;  // whose run was begun last and may be added to
   uint64_t last_connection_ = 0;
   uint64_t total_unsent_ = 0, last_syncs_ = 0;
-  int64_t now_us_ = 0, started_us_ = 0, next_vouch_us_ = 0;
+  int64_t now_us_ = 0, started_us_ = 0, next_vouch_us_ = 0, next_waiting_vouch_us_ = INT64_MAX,
+          waiting_vouch_period_us_ = INT64_MAX;
   size_t vouch_from_ = 0;
   bool fed_ = false, leader_came_ = false, stopping_ = false;
 };

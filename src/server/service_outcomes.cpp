@@ -36,7 +36,7 @@ void Service::answer_outcome(Connection& c, const Outcome& o) {
     c.input.rewind(p.end);
     c.pending.resize(c.answered + 1);
     c.input.settle();
-    if (c.speaks == Speaks::kExplicit) start_vouching(c);
+    if (c.speaks == Speaks::kExplicit) vouch_while_waiting(c);
     return;
   }
   auto writer = c.writer();

@@ -64,6 +64,7 @@ void Service::apply_session_change(Connection& c, const lock::Outcome& o) {
     case lock::Verb::kOpenSession:
       if (o.result == Result::kOpened) {
         speak_for(c, Speaks::kExplicit, o.session, o.session_epoch, o.key);
+        c.session_ttl_ms = o.ttl_ms;
       } else {
         stop_speaking(c, Speaks::kLost);
       }
@@ -71,6 +72,7 @@ void Service::apply_session_change(Connection& c, const lock::Outcome& o) {
     case lock::Verb::kAttachSession:
       if (o.result == Result::kAttached) {
         speak_for(c, Speaks::kExplicit, o.session, o.session_epoch, c.offered_key);
+        c.session_ttl_ms = o.ttl_ms;
       } else {
         stop_speaking(c, Speaks::kLost);
       }

@@ -102,7 +102,7 @@ std::vector<Setting> lock_rows() {
              "By how many millionths the fastest server clock may outrun the slowest client clock (10000 is 1%)"),
       number("ageing-ms", kLocks, &Config::ageing_ms, kMillis, {0, kDayMs},
              "How much earlier a request counts as arrived for each step of PRIORITY"),
-      number("implicit-ttl-ms", kLocks, &Config::implicit_ttl_ms, kMillis, {500, kDayMs},
+      number("implicit-ttl-ms", kLocks, &Config::implicit_ttl_ms, kMillis, {5'000, kDayMs},
              "TTL of the session that a connection gets by itself"),
   };
 }
