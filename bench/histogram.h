@@ -13,7 +13,8 @@ typedef struct {
 
 static inline void histogram_add(histogram* h, uint64_t ns) {
   const int octave = ns < HISTOGRAM_STEPS ? 0 : 58 - __builtin_clzll(ns);
-  uint64_t slot = ns < HISTOGRAM_STEPS ? ns : (uint64_t)octave * HISTOGRAM_STEPS + (ns >> (octave - 1)) - HISTOGRAM_STEPS;
+  uint64_t slot =
+      ns < HISTOGRAM_STEPS ? ns : (uint64_t)octave * HISTOGRAM_STEPS + (ns >> (octave - 1)) - HISTOGRAM_STEPS;
   if (slot >= HISTOGRAM_SLOTS) slot = HISTOGRAM_SLOTS - 1;
   h->slots[slot]++;
   h->count++;

@@ -2,8 +2,8 @@
 //
 //   pair_driver --port P [--target cleat|redis] [--connections N] [--pipeline P] [--seconds S] [--warmup S]
 //       true pairs on names of each connection's own: take, then let go. Cleat: LOCK name TOKEN t TTL 60000 and UNLOCK
-//       name TOKEN t; Redis: SET name t NX PX 60000 and the compare-and-delete script by EVAL. --pipeline: commands sent
-//       at once; the next ones follow when all are answered.
+//       name TOKEN t; Redis: SET name t NX PX 60000 and the compare-and-delete script by EVAL. --pipeline: commands
+//       sent at once; the next ones follow when all are answered.
 //   pair_driver --port P --fill COUNT [--token] ...      COUNT locks a connection, held; names of 32 bytes
 //   pair_driver --port P --sessions COUNT ...            COUNT sessions opened a connection
 //       --stay: then keeps the connections until standard input ends.
@@ -34,7 +34,7 @@ static const char kScript[] =
     "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) else return 0 end";
 
 typedef struct {
-  int fd, index, lines;        // lines: of the reply under way
+  int fd, index, lines;            // lines: of the reply under way
   uint64_t sent, answered, fence;  // commands; the last fence
   uint64_t batch_ns;
   size_t out_at, out_end, in_end;
@@ -235,21 +235,36 @@ static void read_options(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const char* a = argv[i];
     const char* value = i + 1 < argc ? argv[i + 1] : "";
-    if (strcmp(a, "--token") == 0) options.token = true;
-    else if (strcmp(a, "--stay") == 0) options.stay = true;
-    else if (strcmp(a, "--ping") == 0) options.what = kPing;
+    if (strcmp(a, "--token") == 0)
+      options.token = true;
+    else if (strcmp(a, "--stay") == 0)
+      options.stay = true;
+    else if (strcmp(a, "--ping") == 0)
+      options.what = kPing;
     else {
       ++i;
-      if (strcmp(a, "--host") == 0) options.host = value;
-      else if (strcmp(a, "--port") == 0) options.port = atoi(value);
-      else if (strcmp(a, "--connections") == 0) options.connections = atoi(value);
-      else if (strcmp(a, "--pipeline") == 0) options.pipeline = atoi(value);
-      else if (strcmp(a, "--seconds") == 0) options.seconds = atof(value);
-      else if (strcmp(a, "--warmup") == 0) options.warmup = atof(value);
-      else if (strcmp(a, "--target") == 0) options.redis = strcmp(value, "redis") == 0;
-      else if (strcmp(a, "--fill") == 0) options.what = kFill, options.count = strtoull(value, NULL, 10);
-      else if (strcmp(a, "--sessions") == 0) options.what = kSessions, options.count = strtoull(value, NULL, 10);
-      else { fprintf(stderr, "pair_driver: unknown option %s; see the head of pair_driver.c\n", a); exit(2); }
+      if (strcmp(a, "--host") == 0)
+        options.host = value;
+      else if (strcmp(a, "--port") == 0)
+        options.port = atoi(value);
+      else if (strcmp(a, "--connections") == 0)
+        options.connections = atoi(value);
+      else if (strcmp(a, "--pipeline") == 0)
+        options.pipeline = atoi(value);
+      else if (strcmp(a, "--seconds") == 0)
+        options.seconds = atof(value);
+      else if (strcmp(a, "--warmup") == 0)
+        options.warmup = atof(value);
+      else if (strcmp(a, "--target") == 0)
+        options.redis = strcmp(value, "redis") == 0;
+      else if (strcmp(a, "--fill") == 0)
+        options.what = kFill, options.count = strtoull(value, NULL, 10);
+      else if (strcmp(a, "--sessions") == 0)
+        options.what = kSessions, options.count = strtoull(value, NULL, 10);
+      else {
+        fprintf(stderr, "pair_driver: unknown option %s; see the head of pair_driver.c\n", a);
+        exit(2);
+      }
     }
   }
   if (options.port <= 0 || options.connections < 1 || options.pipeline < 1 || options.pipeline > kMaxPipeline) {
@@ -274,9 +289,11 @@ int main(int argc, char** argv) {
   const uint64_t commands = take.count + release.count;
   struct rusage used;
   getrusage(RUSAGE_SELF, &used);
-  printf("{\"connections\":%d,\"pipeline\":%d,\"seconds\":%.3f,\"commands\":%llu,\"commands_per_s\":%.0f,\"pairs_per_s\":%.0f",
-         options.connections, options.pipeline, seconds, (unsigned long long)commands, (double)commands / seconds,
-         (double)release.count / seconds);
+  printf(
+      "{\"connections\":%d,\"pipeline\":%d,\"seconds\":%.3f,\"commands\":%llu,\"commands_per_s\":%.0f,\"pairs_per_s\":%"
+      ".0f",
+      options.connections, options.pipeline, seconds, (unsigned long long)commands, (double)commands / seconds,
+      (double)release.count / seconds);
   print_latency("take", &take);
   if (release.count > 0) print_latency("release", &release);
   printf(",\"driver_cpu_s\":%.2f}\n", (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +

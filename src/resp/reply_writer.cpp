@@ -1,7 +1,6 @@
 #include "resp/reply_writer.hpp"
 
 #include <charconv>
-#include <cstring>
 
 namespace cleat::resp {
 
@@ -16,12 +15,12 @@ void ReplyWriter::number(char type, int64_t v) {
   buffer[0] = type;
   if (v >= 0 && v < 10) {
     buffer[1] = static_cast<char>('0' + v);
-    std::memcpy(buffer + 2, "\r\n", 2);
+    buffer[2] = '\r', buffer[3] = '\n';
     out_.append(buffer, 4);
     return;
   }
   char* end = std::to_chars(buffer + 1, buffer + 22, v).ptr;
-  std::memcpy(end, "\r\n", 2);
+  end[0] = '\r', end[1] = '\n';
   out_.append(buffer, static_cast<size_t>(end + 2 - buffer));
 }
 

@@ -57,7 +57,7 @@ RequestParser::Step RequestParser::need(size_t bytes) {
   return Step::kNeedMore;
 }
 
-RequestParser::Step RequestParser::fail(std::string what) {
+RequestParser::Step RequestParser::fail(const std::string& what) {
   error_ = "ERR Protocol error: " + what;
   reset();
   return Step::kProtocolError;

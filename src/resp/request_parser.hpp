@@ -41,7 +41,7 @@ class RequestParser {
   // Reads "<digits>\r\n" at position_; kRequest when there.
   Step read_length(int64_t& out, const char* too_big, const char* invalid);
   Step need(size_t bytes);
-  Step fail(std::string what);
+  Step fail(const std::string& what);
   void rebase(std::string_view in);
   void reset();
   bool split_words(std::string_view line);
