@@ -36,6 +36,9 @@ void Client::turn() {
     if (sort_ == Sort::kExplicit && attached_ && now_us() >= next_keep_alive_us_) keep_alive();
     act();
   }
+  // Now and then it is away for longer than its session may be silent, and comes back to the same connection.
+  if (sort_ == Sort::kExplicit && plan_.deaths && world_.rng.chance(0.003))
+    return world_.after(ttl_ms_ * world_.rng.in(600, 1800), [this] { turn(); });
   const int64_t gap_us = world_.rng.chance(0.3) ? world_.rng.in(200, 5'000) : world_.rng.in(5'000, 150'000);
   world_.after(gap_us, [this] { turn(); });
 }

@@ -78,6 +78,7 @@ class Server : public replica::Clock, private replica::Listener {
   void schedule(int64_t us);
   void turn();
   void after_step();
+  void heard(uint64_t session, int64_t awake_us);
   void drain();
   void vouch();
   void feed(uint64_t id, Connection&);
@@ -112,7 +113,7 @@ class Server : public replica::Clock, private replica::Listener {
   uint64_t cookie_ = 0, connection_ = 0, seq_ = 0, life_ = 0, turn_ = 0;
   int64_t scheduled_us_ = INT64_MAX, stalled_until_us_ = 0, in_turn_us_ = 0, busy_until_us_ = 0;
   int64_t awake_us_ = 0, last_reading_us_ = 0, disconnect_us_ = 0;
-  bool serving_ = false, checked_ = false, failing_ = false;
+  bool serving_ = false, checked_ = false, failing_ = false, stuck_ = false;
   uint64_t snapshots_seen_ = 0;
 };
 

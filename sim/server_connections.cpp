@@ -31,7 +31,6 @@ void Server::drain() {
     c->second.heard_us = world_.now_us;
     c->second.queue.push_back(std::move(request));
   }
-  if (!mailbox_.empty()) schedule(world_.now_us + 50);
 }
 
 // While something is unanswered on its connection a session cannot send a keep-alive that is read; an implicit one
@@ -43,7 +42,7 @@ void Server::vouch() {
     const bool unanswered = c.waiting != 0 || c.busy || !c.run.empty() || !c.queue.empty();
     if (unanswered && c.session != 0 && !c.vanished) {
       replica_->vouch({c.session}, 0);
-      checks_.arrived(c.session, awake_us_);
+      heard(c.session, awake_us_);
       if (world_.telling()) world_.say(fmt::format("vouched for {}, awake {} drained", c.session, awake_us_));
     }
     if (c.implicit != 0) replica_->vouch({c.implicit}, silent_ms);
@@ -108,6 +107,7 @@ lock::Command Server::complete(const Connection& c, const Request& r) const {
 }
 
 void Server::feed_closed(uint64_t id, Connection& c) {
+  if (world_.rng.chance(0.5)) return schedule(world_.now_us + 2'000);  // the log hears of it a little later
   lock::Command closed;
   closed.verb = lock::Verb::kConnectionClosed;
   closed.clean = c.clean;
@@ -176,12 +176,13 @@ void Server::on_outcome(const lock::Outcome& o) {
   if (o.result == lock::Result::kOpened || o.result == lock::Result::kAttached) {
     c.session = o.session.value;
     c.epoch = o.session_epoch;
-    checks_.arrived(c.session, awake_us_);
+    heard(c.session, awake_us_);
   }
   if (o.verb == lock::Verb::kCloseSession && o.result == lock::Result::kDone) c.session = 0;
   if (request.c.by == lock::By::kImplicit && o.session) c.implicit = o.session.value;
   out.number = request.number;
-  checks_.answered(request, o.session.value, out);
+  const uint64_t speaker = request.c.by == lock::By::kExplicit ? c.session : c.implicit;
+  checks_.answered(request, request.c.by == lock::By::kNone ? 0 : speaker, out);
   reply(o.to.connection, out);
 }
 
@@ -232,6 +233,7 @@ void Server::on_leadership(bool leads, uint64_t) {
 
 void Server::on_log(int level, std::string_view line) {
   if (level == 4) world_.cover(kLogFull);
+  stuck_ = level == 4 || (stuck_ && level != 2);
   world_.say(fmt::format("node says: {}", line));
 }
 

@@ -24,8 +24,8 @@ void LogClock::turn(int64_t mono_us) {
     }
     log_us_ += elapsed;
   }
+  last_mono_us_ = based_ ? std::max(last_mono_us_, mono_us) : mono_us;  // no time is counted twice
   based_ = true;
-  last_mono_us_ = mono_us;
 }
 
 }  // namespace cleat::replica

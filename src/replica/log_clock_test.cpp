@@ -60,6 +60,8 @@ TEST(LogClock, AClockThatStepsBackCountsNothing) {
   clock.turn(50'000);
   clock.turn(20'000);
   EXPECT_EQ(clock.stamp_ms(), 10);
+  clock.turn(50'000);
+  EXPECT_EQ(clock.stamp_ms(), 10) << "what was counted once is not counted again";
 }
 
 }  // namespace
