@@ -50,6 +50,7 @@ void Checks::entry(uint64_t index, std::string_view bytes, bool replayed, int64_
     return world_.fail("durable", fmt::format("durable: entry {} stands where there was none", index));
   last_index_ = index;
   real_us_ = real_us;
+  replayed_ = replayed;
   log_.emplace(index, bytes);
   lock::EntryReader reader(bytes);
   if (reader.stamp().log_ms < stamp_ms_)
@@ -263,6 +264,7 @@ void Checks::on_session_ended(base::SessionId id, lock::Why why) {
   if (why != lock::Why::kSessionExpired) return;
   world_.cover(kExpiries);
   believed_session(id.value);
+  if (replayed_) return;  // decided before the crash, and told to nobody: what came after that does not count
   const auto ttl = ttl_ms_.find(id.value);
   if (ttl == ttl_ms_.end()) return;
   const auto came = arrived_.find(id.value);

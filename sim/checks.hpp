@@ -93,6 +93,7 @@ class Checks : private lock::Sink {
   std::map<uint64_t, int64_t> ttl_ms_, arrived_;
   std::map<uint64_t, uint64_t> told_;  // revision -> fence of events, to compare the server's with ours
   uint64_t entries_ = 0;
+  bool replayed_ = false;
 };
 
 }  // namespace cleat::sim

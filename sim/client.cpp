@@ -31,6 +31,7 @@ std::string Client::state() const {
 
 void Client::turn() {
   if (dead_) return;
+  if (world_.now_us < away_until_us_) return world_.at(away_until_us_, [this] { turn(); });
   if (connection_ == 0 && !(finishing_ && session_ == 0 && pending_.empty() && held_.empty())) connect();
   if (connection_ != 0) {
     if (sort_ == Sort::kExplicit && attached_ && now_us() >= next_keep_alive_us_) keep_alive();

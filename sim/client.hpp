@@ -77,7 +77,7 @@ class Client : public Receiver {
   const Sort sort_;
   uint64_t connection_ = 0, session_ = 0, number_ = 0, implicit_ = 0;
   std::string key_;
-  int64_t ttl_ms_ = 0, next_keep_alive_us_ = 0, asked_ = 0;
+  int64_t ttl_ms_ = 0, next_keep_alive_us_ = 0, away_until_us_ = 0, asked_ = 0;
   bool attached_ = false, dead_ = false, finishing_ = false, leaving_ = false, giving_up_ = false;
   std::map<uint64_t, Pending> pending_;
   std::map<uint64_t, Held> held_;  // by fence

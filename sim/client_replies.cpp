@@ -61,6 +61,8 @@ void Client::on_reply(uint64_t connection, const Reply& r) {
   if (r.kind == Kind::kKeepAlive) {
     if (r.trouble != Trouble::kNone) return;
     if (!r.alive) return lost_session();
+    // The worst moment to fall silent: it believes as long as it can, and the node may be gone at once.
+    if (plan_.deaths && !finishing_ && world_.rng.chance(0.05)) away_until_us_ = world_.now_us + ttl_ms_ * 1500;
     return session_confirmed(p.first_us);
   }
   if (r.kind == Kind::kCheck) return;

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,7 @@ struct Arguments {
   int64_t ops = 250;
   int jobs = 1;
   bool mutants = false, story = false, need_coverage = false, twice = false;
-  std::string mutant;
+  std::string mutant, list;
 };
 
 int usage() {
@@ -32,6 +33,7 @@ int usage() {
              "usage: cleat_sim [--seeds N | A..B] [--jobs N] [--ops N] [--story] [--coverage]\n"
              "       cleat_sim --mutants [--seeds N] [--mutant NAME]      (in a build with -DCLEAT_MUTANTS=ON)\n"
              "  --story     tell the run of a single seed\n"
+             "  --list F    the seeds at the beginnings of the lines of F\n"
              "  --twice     run each seed twice and fail if the runs differ\n"
              "  --coverage  fail if something that must be met was never met\n");
   return 2;
@@ -50,6 +52,8 @@ bool parse(int argc, char** argv, Arguments& a) {
       a.need_coverage = true;
     else if (i + 1 >= argc)
       return false;
+    else if (flag == "--list")
+      a.list = argv[++i];
     else if (flag == "--jobs")
       a.jobs = std::atoi(argv[++i]);
     else if (flag == "--ops")
@@ -143,7 +147,18 @@ int main(int argc, char** argv) {
   if (a.mutants) return cleat::sim::hunt_mutants(a.last, a.ops, a.mutant);
   if (!a.mutant.empty()) cleat::sim::choose_mutant(a.mutant);
   const auto begun = std::chrono::steady_clock::now();
-  const Sum sum = run_jobs(a);
+  Sum sum;
+  if (a.list.empty()) {
+    sum = run_jobs(a);
+  } else {
+    std::ifstream lines(a.list);
+    if (!lines) return usage();
+    for (std::string line; std::getline(lines, line);) {
+      if (line.empty() || line[0] == '#') continue;
+      a.first = a.last = std::strtoull(line.c_str(), nullptr, 10);
+      run_range(a, 0, sum);
+    }
+  }
   const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   int missed = 0;
   for (int i = 0; i < cleat::sim::kCovers; ++i) {

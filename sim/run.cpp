@@ -89,7 +89,7 @@ class Run {
   }
 
   void restart_later() {
-    world_.after(world_.rng.in(5'000, 2'500'000), [this] {
+    world_.after(world_.rng.chance(0.4) ? world_.rng.in(1'000, 30'000) : world_.rng.in(5'000, 2'500'000), [this] {
       if (server_.failing()) return restart_later();
       if (!server_.up()) server_.start();
     });

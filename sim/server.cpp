@@ -18,7 +18,9 @@ Server::Server(World& world, Checks& checks, const Plan& plan, std::string dir)
       plan_(plan),
       dir_(std::move(dir)),
       disk_(std::make_unique<raft::VirtualDisk>()),
-      files_(std::make_unique<storage::FakeFileSystem>()) {}
+      files_(std::make_unique<storage::FakeFileSystem>()) {
+  if (base::mutant("skip_sync")) disk_->ignore_syncs(true);
+}
 
 Server::~Server() {
   replica_.reset();
@@ -202,7 +204,7 @@ void Server::schedule(int64_t us) {
   world_.at(us, [this, us, life = life_] {
     if (life != life_ || us != scheduled_us_ || !up()) return;
     scheduled_us_ = INT64_MAX;
-    if (world_.now_us < stalled_until_us_) return schedule(stalled_until_us_);
+    if (world_.now_us < std::max(stalled_until_us_, busy_until_us_)) return schedule(busy_until_us_);
     turn();
   });
 }

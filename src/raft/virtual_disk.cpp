@@ -18,6 +18,9 @@ void VirtualDisk::set_capacity(uint64_t bytes) {
 void VirtualDisk::set_sync_cost(uint64_t us, uint64_t us_per_kib) {
   ce_disk_set_sync_cost(disk_, us, us_per_kib);
 }
+void VirtualDisk::ignore_syncs(bool ignore) {
+  ce_disk_ignore_syncs(disk_, ignore);
+}
 void VirtualDisk::fail_syncs(bool fail) {
   ce_disk_fail_syncs(disk_, fail);
 }

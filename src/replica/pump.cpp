@@ -57,8 +57,11 @@ void Pump::tick_raft() {
 void Pump::drive() {
   for (watch_leadership(); ready_ || group_->has_ready(); watch_leadership()) {
     if (!ready_) ready_.emplace(group_->ready());
+    if (base::mutant("answer_before_sync"))
+      for (size_t i = 0; i < ready_->entry_count(); ++i) apply(ready_->entry(i));
     if (!persist()) return;
-    for (size_t i = 0; i < ready_->committed_count(); ++i) apply(ready_->committed(i));
+    for (size_t i = 0; i < ready_->committed_count(); ++i)
+      if (ready_->committed(i).index > applied_) apply(ready_->committed(i));
     for (size_t i = 0; i < ready_->read_count(); ++i) proofs_.confirmed(ready_->read(i).context, ready_->read(i).index);
     ready_.reset();
     group_->applied(applied_);
@@ -90,6 +93,7 @@ bool Pump::persist() {
 }
 
 void Pump::apply(const raft::EntryView& entry) {
+  if (base::mutant("answer_before_sync") && entry.index <= applied_) return;
   applied_ = entry.index;
   applied_term_ = entry.term;
   if (entry.kind != raft::EntryKind::kPayload) {

@@ -147,6 +147,24 @@ TEST(Pump, AFullLogAnswersNothingUntilThereIsRoom) {
   EXPECT_FALSE(node.replica->status().disk_full);
 }
 
+TEST(Pump, LogTimeStandsStillWhileTheLogMeetsAFullDisk) {
+  Node node;
+  node.start();
+  const auto s = node.open_session(1000);
+  node.disk.set_capacity(node.disk.used_bytes());
+  lock::Command c;
+  c.verb = lock::Verb::kCancel;
+  c.by = lock::By::kExplicit;
+  c.session = s;
+  c.session_epoch = node.replica->machine().session_state(s)->epoch;
+  c.req = "nothing";
+  node.ask(1, c);
+  node.run_ms(5000);
+  node.disk.set_capacity(raft::VirtualDisk::kUnlimited);
+  node.run_ms(100);
+  EXPECT_TRUE(node.heard.ended.empty());
+}
+
 TEST(Pump, LittleSpaceRefusesNewLocksOnly) {
   Node node;
   node.start();

@@ -46,6 +46,12 @@ pub unsafe extern "C" fn ce_disk_fail_syncs(d: *const CDisk, fail: bool) {
     (*d).0.set_fail_syncs(fail);
 }
 
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_disk_ignore_syncs(d: *const CDisk, ignore: bool) {
+    (*d).0.set_ignore_syncs(ignore);
+}
+
 #[no_mangle]
 pub unsafe extern "C" fn ce_disk_stopped(d: *const CDisk) -> bool {
     (*d).0.stopped()

@@ -34,6 +34,7 @@ struct Inner {
     sync_us: u64,
     sync_us_per_kib: u64,
     fail_syncs: bool,
+    ignore_syncs: bool,
 }
 
 pub struct Disk {
@@ -100,6 +101,11 @@ impl Disk {
     pub fn set_sync_cost(&self, us: u64, us_per_kib: u64) {
         let mut inner = self.lock();
         (inner.sync_us, inner.sync_us_per_kib) = (us, us_per_kib);
+    }
+
+    /// Syncs succeed and make nothing durable: a node that does not sync, seen from its disk.
+    pub fn set_ignore_syncs(&self, ignore: bool) {
+        self.lock().ignore_syncs = ignore;
     }
 
     pub fn set_fail_syncs(&self, fail: bool) {
@@ -342,6 +348,9 @@ impl VFile {
 
     pub fn sync(&self) {
         if self.dead() {
+            return;
+        }
+        if self.disk.lock().ignore_syncs {
             return;
         }
         let (fail, us, per_kib) = {
