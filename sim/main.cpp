@@ -24,7 +24,7 @@ struct Arguments {
   uint64_t first = 1, last = 200;
   int64_t ops = 250;
   int jobs = 1;
-  bool mutants = false, story = false, need_coverage = false, twice = false;
+  bool mutants = false, story = false, need_coverage = false, twice = false, seeds_given = false;
   std::string mutant, list;
 };
 
@@ -62,6 +62,7 @@ bool parse(int argc, char** argv, Arguments& a) {
       a.mutant = argv[++i];
     else if (flag == "--seeds") {
       const std::string range = argv[++i];
+      a.seeds_given = true;
       const size_t dots = range.find("..");
       a.first = dots == std::string::npos ? 1 : std::strtoull(range.c_str(), nullptr, 10);
       a.last = std::strtoull(range.c_str() + (dots == std::string::npos ? 0 : dots + 2), nullptr, 10);
@@ -144,7 +145,7 @@ Sum run_jobs(const Arguments& a) {
 int main(int argc, char** argv) {
   Arguments a;
   if (!parse(argc, argv, a)) return usage();
-  if (a.mutants) return cleat::sim::hunt_mutants(a.last, a.ops, a.mutant);
+  if (a.mutants) return cleat::sim::hunt_mutants(a.seeds_given ? a.last : 2000, a.ops, a.mutant);
   if (!a.mutant.empty()) cleat::sim::choose_mutant(a.mutant);
   const auto begun = std::chrono::steady_clock::now();
   Sum sum;

@@ -4,6 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <filesystem>
+
 #include "base/mutant.hpp"
 #include "run.hpp"
 
@@ -12,11 +15,21 @@ namespace {
 
 // Those that one node can show. The rest of time.md's list is caught by the unit tests of replica/ in the same build.
 constexpr const char* kMutants[] = {
-    "skip_sync",           "answer_before_sync",    "forget_req",
-    "lose_wakeup",         "expire_early",          "grant_past_writer",
-    "ok_after_mark",       "log_time_counts_stall", "log_time_restarts_at_zero",
-    "expire_before_drain", "boot_not_counted",      "snapshot_of_wrong_index",
+    "skip_sync",
+    "answer_before_sync",
+    "forget_req",
+    "lose_wakeup",
+    "expire_early",
+    "grant_past_writer",
+    "ok_after_mark",
+    "log_time_counts_stall",
+    "log_time_restarts_at_zero",
+    "snapshot_of_wrong_index",
 };
+
+// What needs a change of leader, or is seen sooner by a directed test: the tests of replica/ beside this binary.
+constexpr const char* kUnitMutants[] = {"proof_before_receipt", "expire_before_drain", "heard_kept", "ok_after_mark",
+                                        "boot_not_counted"};
 
 }  // namespace
 
@@ -62,6 +75,18 @@ int hunt_mutants(uint64_t seeds, int64_t ops, const std::string& only) {
     survived += said.empty();
     fmt::print("{:<28} {}\n", name, said.empty() ? fmt::format("SURVIVED {} seeds", seeds) : said.substr(0, 160));
     std::fflush(stdout);
+  }
+  const std::string tests = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "replica_test";
+  for (const char* name : kUnitMutants) {
+    if (!only.empty() && only != name) continue;
+    const int status = std::system(fmt::format("CLEAT_MUTANT={} '{}' > /dev/null 2>&1", name, tests).c_str());
+    const bool ran = std::filesystem::exists(tests) && (WIFSIGNALED(status) || WEXITSTATUS(status) < 126);
+    const bool caught = ran && status != 0;
+    survived += !caught;
+    fmt::print("{:<28} {}\n", name,
+               caught ? "caught by the tests of replica/"
+               : ran  ? "SURVIVED the tests of replica/"
+                      : "replica_test is not built");
   }
   return survived > 0 ? 1 : 0;
 }

@@ -1,11 +1,12 @@
 #include "base/mutant.hpp"
 
 #ifdef CLEAT_MUTANTS
+#include <cstdlib>
 #include <cstring>
 
 namespace cleat::base {
 namespace {
-const char* chosen = nullptr;  // set before any thread starts
+const char* chosen = std::getenv("CLEAT_MUTANT");  // so for test binaries; set before any thread starts
 }
 
 bool mutant(const char* name) {
