@@ -170,7 +170,7 @@ def process():
 
 def threads():
     """TSan, for the tests of those parts that run threads beside the pump."""
-    targets = ["replica_test", "raft_test", "server_test", "storage_test"]
+    targets = ["replica_test", "raft_test"]
     build("build/tsan", targets, "-DCLEAT_SANITIZE=thread")
     return run_ctest("build/tsan", "tsan", "-R", "^(" + "|".join(t.removesuffix("_test") for t in targets) + ")$")
 
