@@ -28,8 +28,8 @@ class VirtualDisk {
   void set_sync_cost(uint64_t us, uint64_t us_per_kib);
   void fail_syncs(bool fail);
   void ignore_syncs(bool ignore);  // they succeed and make nothing durable: a broken node, for make mutants
-  bool stopped() const;     // a sync failed since the last crash: the member counts as dead
-  uint64_t take_sync_us();  // what the syncs since the last call would have taken
+  bool stopped() const;            // a sync failed since the last crash: the member counts as dead
+  uint64_t take_sync_us();         // what the syncs since the last call would have taken
   uint64_t syncs() const;
   uint64_t used_bytes() const;
 

@@ -17,6 +17,7 @@ class LogClock {
   void lead(int64_t last_log_ms);
   void follow() { leading_ = false; }
   void turn(int64_t mono_us);
+  void stand_still(int64_t mono_us) { last_mono_us_ = mono_us; }  // a turn whose time counts for nobody
 
   bool leading() const { return leading_; }
   int64_t now_us() const { return log_us_; }

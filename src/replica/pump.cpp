@@ -32,7 +32,7 @@ bool Pump::step() {
   now_us_ = clock_.mono_us();
   if (stopped_) return false;
   // Log time stands still while the log can't be written: what clients send meanwhile could not be answered either.
-  if (!ready_) log_clock_.turn(now_us_);
+  ready_ ? log_clock_.stand_still(now_us_) : log_clock_.turn(now_us_);
   check_space();
   tick_raft();
   note_heard();
