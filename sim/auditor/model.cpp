@@ -70,8 +70,8 @@ int64_t Model::kept(int64_t d_ms) const {
   return d_ms + extra / 1'000'000 + (extra % 1'000'000 != 0 ? 1 : 0) + 1;
 }
 
-// Divided by (1 + margin), rounded down.
-int64_t Model::told(int64_t log_ms) const {
+// By (1 + margin), rounded down.
+int64_t Model::divided(int64_t log_ms) const {
   return log_ms <= 0 ? 0 : log_ms * 1'000'000 / (1'000'000 + settings_.margin_ppm);
 }
 
@@ -134,15 +134,13 @@ bool Model::run_one_due() {
   } else if (what == kGhost) {
     auto& ghosts = names_[name].ghosts;
     const auto it = std::find_if(ghosts.begin(), ghosts.end(), [&](const Hold& g) { return g.fence == first->tie; });
-    Hold gone = *it;  // of a hold that is no more only mode, fence and whose it was are told
-    gone.depth = 0;
-    gone.connection = {};
+    Hold gone = *it;  // a ghost knows no request
     gone.req.clear();
-    gone.data.reset();
     ghosts.erase(it);
     event(name, EventKind::kDelayOver, Why::kNone, gone, false);
   } else {
-    drop_waiters({first->tie}, EventKind::kTimedOut, Result::kNotGranted, Why::kTimedOut);
+    Touched same_name;
+    drop_waiters({first->tie}, EventKind::kTimedOut, Result::kNotGranted, Why::kTimedOut, same_name);
   }
   wake(name);
   return true;
@@ -187,7 +185,13 @@ Model::Flow Model::command(const base::ConnectionRef& connection, const Ask& a) 
       return of_server(connection, a), Flow::kGoOn;
   }
   Asked asked;
-  if (!find_asker(connection, a, asked)) return say(answer(connection, a, Result::kNoSession)), Flow::kGoOn;
+  if (!find_asker(connection, a, asked)) {
+    const auto it = sessions_.find(a.c.session.value);
+    const bool taken_over = it != sessions_.end() && it->second.kind == By::kExplicit;
+    OutcomeSaid out = answer(connection, a, Result::kNoSession, taken_over ? Why::kTakenOver : Why::kNone);
+    out.o.session = a.c.session;
+    return say(std::move(out)), Flow::kGoOn;
+  }
   asking_ = asked.who.session;
   if (a.c.verb == Verb::kCancel) return cancel(asked, a), Flow::kGoOn;
   if (a.c.verb == Verb::kCloseSession) return close_session(asked, a), Flow::kGoOn;
@@ -205,6 +209,7 @@ Model::Flow Model::command(const base::ConnectionRef& connection, const Ask& a) 
 
 void Model::of_server(const base::ConnectionRef& connection, const Ask& a) {
   const auto session = sessions_.find(a.c.session.value);
+  Touched touched;
   std::vector<uint64_t> gone;  // waiters without REQ of what ended; a waiting token lives until its deadline
   const auto collect = [&](auto ended) {
     for (const auto& [name, n] : names_) {
@@ -226,11 +231,11 @@ void Model::of_server(const base::ConnectionRef& connection, const Ask& a) {
       if (session != sessions_.end()) session->second.marked = false;
       break;
     case Verb::kExpire:
-      if (session != sessions_.end()) end_session(session->first, Why::kSessionExpired);
+      if (session != sessions_.end()) end_session(session->first, Why::kSessionExpired, touched);
       break;
     case Verb::kConnectionClosed:
       if (const Session* s = implicit_session(connection)) {
-        end_session(s->id, a.c.clean ? Why::kSessionClosed : Why::kConnectionLost);
+        end_session(s->id, a.c.clean ? Why::kSessionClosed : Why::kConnectionLost, touched);
       }
       collect([&](const base::ConnectionRef& c) { return c == connection; });
       break;
@@ -243,14 +248,15 @@ void Model::of_server(const base::ConnectionRef& connection, const Ask& a) {
     default:
       break;
   }
-  drop_waiters(gone, EventKind::kCancelled, Result::kNotGranted, Why::kCancelled);
+  drop_waiters(gone, EventKind::kCancelled, Result::kNotGranted, Why::kCancelled, touched);
+  wake_all(touched);
 }
 
 // Takes them out of their queues, all of them, before any name is looked at again: none of them may be granted.
-void Model::drop_waiters(const std::vector<uint64_t>& arrivals, EventKind kind, Result result, Why why) {
+void Model::drop_waiters(const std::vector<uint64_t>& arrivals, EventKind kind, Result result, Why why,
+                         Touched& touched) {
   auto sorted = arrivals;
   std::sort(sorted.begin(), sorted.end());
-  std::vector<std::string> touched;
   for (const uint64_t arrival : sorted) {
     for (auto& [name, n] : names_) {
       const auto it =
@@ -267,7 +273,6 @@ void Model::drop_waiters(const std::vector<uint64_t>& arrivals, EventKind kind, 
       touched.push_back(name);
     }
   }
-  for (const auto& name : touched) wake(name);
 }
 
 void Model::undeliver(const Ask& a) {
@@ -279,6 +284,7 @@ void Model::undeliver(const Ask& a) {
       --h.depth;
       return;
     }
+    if (!h.req.empty()) return;  // whoever repeats the REQ finds it
     end_hold(a.name, h.fence, EventKind::kUndelivered, Why::kUndelivered, false, false);
     return wake(a.name);
   }

@@ -61,7 +61,7 @@ struct Waiter {
 };
 
 struct Name {
-  std::vector<Hold> holds, ghosts;  // by fence
+  std::vector<Hold> holds, ghosts;  // by fence; ghosts as they came to be
   std::vector<Waiter> queue;        // in order
   std::deque<lock::HistoryView> history;
   bool idle() const { return holds.empty() && ghosts.empty() && queue.empty(); }
@@ -126,7 +126,7 @@ class Model {
 
   // Time (model.cpp).
   int64_t kept(int64_t d_ms) const;
-  int64_t told(int64_t log_ms) const;
+  int64_t divided(int64_t log_ms) const;
   void run_dues();
   bool run_one_due();
 
@@ -138,8 +138,10 @@ class Model {
   void attach_session(const base::ConnectionRef&, const Ask&);
   void close_session(const Asked&, const Ask&);
   bool find_asker(const base::ConnectionRef&, const Ask&, Asked&);
-  void end_session(uint64_t id, lock::Why);
-  void drop_waiters(const std::vector<uint64_t>& arrivals, lock::EventKind, lock::Result, lock::Why);
+  // These two wake nobody: they add the names where something ended to `touched`.
+  using Touched = std::vector<std::string>;
+  void end_session(uint64_t id, lock::Why, Touched& touched);
+  void drop_waiters(const std::vector<uint64_t>& arrivals, lock::EventKind, lock::Result, lock::Why, Touched& touched);
   void undeliver(const Ask&);
 
   // Requests about a name (requests.cpp).
@@ -159,6 +161,8 @@ class Model {
   // Queue, holds (queue.cpp).
   bool stands_in_the_way(const Name&, lock::Mode, const Who&, size_t before) const;
   void wake(const std::string& name);
+  void wake_all(const Touched&);
+  void settle_own_waiters(const std::string& name, uint64_t fence);
   void settle_with_own_hold(const std::string& name, Hold& mine, const Waiter&);
   bool wake_one(const std::string& name);
   Hold& grant(const std::string& name, const Ask&, const Who&, const base::ConnectionRef&);

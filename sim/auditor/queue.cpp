@@ -29,29 +29,42 @@ void Model::wake(const std::string& name) {
   }
 }
 
+void Model::wake_all(const Touched& touched) {
+  for (const auto& name : touched) wake(name);
+}
+
 bool Model::wake_one(const std::string& name) {
   Name& n = names_[name];
   for (size_t i = 0; i < n.queue.size(); ++i) {
     const Waiter w = n.queue[i];
-    const auto mine = std::find_if(n.holds.begin(), n.holds.end(), [&](const Hold& h) { return h.who == w.who; });
-    if (mine == n.holds.end() && stands_in_the_way(n, w.ask.c.mode, w.who, i)) continue;
+    if (stands_in_the_way(n, w.ask.c.mode, w.who, i)) continue;
     n.queue.erase(n.queue.begin() + static_cast<ptrdiff_t>(i));
-    OutcomeSaid out;
-    if (mine == n.holds.end()) {
-      Hold& h = grant(name, w.ask, w.who, w.connection);
-      out = granted(h, w.ask, w.connection, w.seq, w.arrival_ms);
-      out.o.pushed = w.ask.c.async;
-      out.o.revision = {revision_ + 1};
-      const Hold copy = h;
-      decide(w.who.session, w.ask, std::move(out));
-      event(name, EventKind::kGranted, Why::kNone, copy, false);
-      return true;
-    }
-    // Its identity came to hold the name by another request of its own: now this one is a request of the holder.
-    settle_with_own_hold(name, *mine, w);
+    const Hold h = grant(name, w.ask, w.who, w.connection);
+    OutcomeSaid out = granted(h, w.ask, w.connection, w.seq, w.arrival_ms);
+    out.o.pushed = w.ask.c.async;
+    out.o.revision = {revision_ + 1};
+    decide(w.who.session, w.ask, std::move(out));
+    event(name, EventKind::kGranted, Why::kNone, h, false);
+    settle_own_waiters(name, h.fence);
     return true;
   }
   return false;
+}
+
+// Who came to hold the name by one request of its own does not wait for itself: its others, wherever they stand, are
+// now requests of the holder.
+void Model::settle_own_waiters(const std::string& name, uint64_t fence) {
+  Name& n = names_[name];
+  const auto mine = std::find_if(n.holds.begin(), n.holds.end(), [&](const Hold& h) { return h.fence == fence; });
+  for (size_t i = 0; i < n.queue.size();) {
+    if (!(n.queue[i].who == mine->who)) {
+      ++i;
+      continue;
+    }
+    const Waiter w = n.queue[i];
+    n.queue.erase(n.queue.begin() + static_cast<ptrdiff_t>(i));
+    settle_with_own_hold(name, *mine, w);
+  }
 }
 
 void Model::settle_with_own_hold(const std::string& name, Hold& mine, const Waiter& w) {
@@ -59,22 +72,21 @@ void Model::settle_with_own_hold(const std::string& name, Hold& mine, const Wait
   if (!w.ask.c.no_reentry && is_covered_by(w.ask.c.mode, mine.mode)) {
     reenter(mine, w.ask);
     out = granted(mine, w.ask, w.connection, w.seq, w.arrival_ms);
-    out.o.why = Why::kReentry;
     out.o.pushed = w.ask.c.async;
     return decide(w.who.session, w.ask, std::move(out));
   }
   if (w.ask.c.no_reentry) {
     out = answer(w.connection, w.ask, Result::kDeadlock, Why::kReentry);
+    out.o.held_fence = {mine.fence};
+    out.o.revision = {revision_ + 1};
   } else {
     out = answer(w.connection, w.ask, Result::kMode);
     out.o.held_mode = mine.mode;
   }
-  out.o.held_fence = {mine.fence};
   out.o.seq = w.seq;
   out.o.pushed = w.ask.c.async;
-  out.o.revision = {revision_ + 1};
   decide(w.who.session, w.ask, std::move(out));
-  waiter_event(name, w.ask.c.no_reentry ? EventKind::kDeadlock : EventKind::kCancelled, Why::kReentry, w);
+  if (w.ask.c.no_reentry) waiter_event(name, EventKind::kDeadlock, Why::kReentry, w);
 }
 
 void Model::extend(std::optional<int64_t>& end, int64_t ttl_ms) const {
@@ -110,7 +122,7 @@ void Model::reenter(Hold& h, const Ask& a) {
 int64_t Model::ms_left(const Hold& h) const {
   std::optional<int64_t> end = h.ttl_end_ms;
   if (h.max_end_ms && (!end || *h.max_end_ms < *end)) end = h.max_end_ms;
-  return end ? told(*end - now_.log_ms) : 0;
+  return end ? divided(*end - now_.log_ms - 1) : 0;  // D() adds a ms that is not given away
 }
 
 OutcomeSaid Model::granted(const Hold& h, const Ask& a, const base::ConnectionRef& to, uint64_t seq,
@@ -121,7 +133,7 @@ OutcomeSaid Model::granted(const Hold& h, const Ask& a, const base::ConnectionRe
   out.o.fence = {h.fence};
   out.o.depth = h.depth;
   out.o.ms_left = ms_left(h);
-  out.o.waited_ms = told(now_.log_ms - arrival_ms);
+  out.o.waited_ms = divided(now_.log_ms - arrival_ms);
   out.o.ttl_ms = out.o.ms_left;
   out.o.session = {h.who.session};
   return out;
@@ -139,9 +151,9 @@ void Model::end_hold(const std::string& name, uint64_t fence, EventKind kind, Wh
     ghost.ghost_end_ms = now_.log_ms + h.delay_ms;
     ghost.label = label_of(h.who.session);
     n.ghosts.push_back(ghost);
-    std::sort(n.ghosts.begin(), n.ghosts.end(), [](const Hold& a, const Hold& b) { return a.fence < b.fence; });
   }
   event(name, kind, why, h, loss, haunts ? h.delay_ms : 0);
+  std::get<EventSaid>(said.back()).e.held_ms = now_.log_ms - h.granted_ms;
   const auto session = sessions_.find(h.who.session);
   if (loss && session != sessions_.end()) {
     ++session->second.losses;

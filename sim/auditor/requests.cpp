@@ -92,6 +92,9 @@ Model::Flow Model::lock_name(Asked& asked, const Ask& a) {
     asked.who = Who{s.id, a.owner, ""};
     said.emplace_back(SessionOpened{s.id, s.ttl_ms, s.kind, now_.log_ms});
   }
+  if (!a.token.empty() && a.c.ttl_ms == 0) {  // nothing would ever end it
+    return say(answer(asked.connection, a, Result::kNoSession)), Flow::kGoOn;
+  }
   Name& n = names_[a.name];
   for (auto& h : n.holds) {
     if (h.who == asked.who) return lock_again(asked, a, n, h);
@@ -128,7 +131,6 @@ Model::Flow Model::lock_again(const Asked& asked, const Ask& a, Name&, Hold& h) 
   if (!is_covered_by(a.c.mode, h.mode)) {
     OutcomeSaid out = answer(asked.connection, a, Result::kMode);
     out.o.held_mode = h.mode;
-    out.o.held_fence = {h.fence};
     decide(session, a, std::move(out));
     return Flow::kGoOn;
   }
@@ -140,7 +142,6 @@ Model::Flow Model::lock_again(const Asked& asked, const Ask& a, Name&, Hold& h) 
   }
   OutcomeSaid out = granted(h, a, asked.connection, a.c.seq, now_.log_ms);
   out.o.repeated = session == 0;
-  if (session != 0) out.o.why = Why::kReentry;
   decide(session, a, std::move(out));
   return Flow::kGoOn;
 }
@@ -157,7 +158,8 @@ Model::Flow Model::join_token_waiter(const Asked& asked, const Ask& a, Name&, Wa
     return Flow::kGoOn;
   }
   w.ask.c.ttl_ms = std::max(w.ask.c.ttl_ms, a.c.ttl_ms);
-  w.deadline_ms = std::max(*w.deadline_ms, now_.log_ms + a.c.wait_ms);
+  if (a.c.wait_ms == lock::kForever) w.deadline_ms.reset();
+  if (w.deadline_ms) w.deadline_ms = std::max(*w.deadline_ms, now_.log_ms + a.c.wait_ms);
   hand_over(w, asked, a);
   w.ask.req = a.req;
   OutcomeSaid out = answer(asked.connection, a, Result::kQueued);
@@ -197,6 +199,8 @@ Model::Flow Model::enqueue(const Asked& asked, const Ask& a, Name& n) {
     out.o.revision = {revision_ + 1};
     decide(session, a, std::move(out));
     event(a.name, EventKind::kGranted, Why::kNone, h, false);
+    settle_own_waiters(a.name, h.fence);
+    wake(a.name);
     return Flow::kGoOn;
   }
   if (a.c.wait_ms == 0) {
@@ -256,14 +260,11 @@ void Model::unlock(const Asked& asked, const Ask& a) {
   if (h == nullptr) return decide(asked.who.session, a, std::move(out));
   out = answer(asked.connection, a, Result::kDone);
   out.o.fence = {h->fence};
-  out.o.mode = h->mode;
   out.o.depth = --h->depth;
   if (h->depth > 0) return decide(asked.who.session, a, std::move(out));
   out.o.revision = {revision_ + 1};
   decide(asked.who.session, a, std::move(out));
-  h->connection = asked.connection;  // the event tells of this request
-  h->req = a.req;
-  h->data.reset();
+  h->depth = 1;  // as it was
   end_hold(a.name, h->fence, EventKind::kReleased, Why::kReleased, false, false);
   wake(a.name);
 }
@@ -276,9 +277,7 @@ void Model::renew(const Asked& asked, const Ask& a) {
   if (!a.token.empty()) h->connection = asked.connection;
   out = answer(asked.connection, a, Result::kDone);
   out.o.fence = {h->fence};
-  out.o.mode = h->mode;
-  out.o.depth = h->depth;
-  out.o.ms_left = out.o.ttl_ms = ms_left(*h);
+  out.o.ms_left = ms_left(*h);
   decide(asked.who.session, a, std::move(out));
 }
 
@@ -289,12 +288,8 @@ void Model::put(const Asked& asked, const Ask& a) {
   h->data = a.data;
   out = answer(asked.connection, a, Result::kDone);
   out.o.fence = {h->fence};
-  out.o.mode = h->mode;
   out.o.revision = {revision_ + 1};
-  out.o.depth = h->depth;
-  Hold told = *h;
-  told.connection = asked.connection;
-  told.req = a.req;
+  const Hold told = *h;
   decide(asked.who.session, a, std::move(out));
   event(a.name, EventKind::kData, Why::kNone, told, false);
 }
@@ -304,7 +299,7 @@ Waiter* Model::find_waiter_to_cancel(const Asked& asked, const Ask& a) {
     for (auto& w : n.queue) {
       if (w.ask.req != a.req) continue;
       if (!a.token.empty() ? (name == a.name && w.who.token == a.token)
-                           : (asked.session != nullptr && w.who.session == asked.session->id)) {
+                           : (asked.session != nullptr && !a.req.empty() && w.who.session == asked.session->id)) {
         return &w;
       }
     }
@@ -316,8 +311,12 @@ void Model::cancel(const Asked& asked, const Ask& a) {
   const Waiter* w = find_waiter_to_cancel(asked, a);
   OutcomeSaid out = answer(asked.connection, a, Result::kDone);
   out.o.count = w == nullptr ? 0 : 1;
+  if (w != nullptr) out.o.revision = {revision_ + 1};
   say(std::move(out));
-  if (w != nullptr) drop_waiters({w->arrival}, EventKind::kCancelled, Result::kNotGranted, Why::kCancelled);
+  if (w == nullptr) return;
+  Touched touched;
+  drop_waiters({w->arrival}, EventKind::kCancelled, Result::kNotGranted, Why::kCancelled, touched);
+  wake_all(touched);
 }
 
 }  // namespace cleat::auditor

@@ -25,12 +25,7 @@ EventSaid own(const lock::Event& e) {
 namespace {
 
 bool same_outcome(const OutcomeSaid& a, const OutcomeSaid& b) {
-  auto x = a.o, y = b.o;
-  // What only echoes the request where nothing is held or decided may be there or not.
-  if (x.result == Result::kNotHeld || x.result == Result::kNil) x.fence = y.fence = {};
-  if (x.result != Result::kGranted) x.revision = y.revision = {};
-  const bool of_session = x.result == Result::kOpened || x.result == Result::kAttached;
-  if (!of_session) x.session = y.session = {}, x.ttl_ms = y.ttl_ms = 0;
+  const auto &x = a.o, &y = b.o;
   return x.to == y.to && x.seq == y.seq && x.verb == y.verb && x.result == y.result && x.why == y.why &&
          x.held_mode == y.held_mode && x.mode == y.mode && x.pushed == y.pushed && x.repeated == y.repeated &&
          x.revision == y.revision && x.fence == y.fence && x.held_fence == y.held_fence && x.depth == y.depth &&
@@ -42,13 +37,10 @@ bool same_outcome(const OutcomeSaid& a, const OutcomeSaid& b) {
 
 bool same_event(const EventSaid& a, const EventSaid& b) {
   const auto &x = a.e, &y = b.e;
-  // For the end of a hold that its holder wanted, request and data are nobody's concern.
-  const bool full = x.kind == EventKind::kGranted || x.kind == EventKind::kData || x.forced;
   return x.revision == y.revision && x.kind == y.kind && x.why == y.why && x.mode == y.mode && x.forced == y.forced &&
-         (!full || x.depth == y.depth) && x.fence == y.fence && x.session == y.session &&
-         (!full || x.holder == y.holder) && x.log_ms == y.log_ms && x.wall_ms == y.wall_ms &&
-         x.delay_ms == y.delay_ms && a.name == b.name && a.owner == b.owner && a.label == b.label &&
-         (!full || (a.req == b.req && a.data == b.data));
+         x.depth == y.depth && x.fence == y.fence && x.session == y.session && x.holder == y.holder &&
+         x.log_ms == y.log_ms && x.wall_ms == y.wall_ms && x.delay_ms == y.delay_ms && x.held_ms == y.held_ms &&
+         a.name == b.name && a.owner == b.owner && a.label == b.label && a.req == b.req && a.data == b.data;
 }
 
 // "key=value" for what is not the default, so that a line stays readable.
@@ -121,6 +113,7 @@ std::string event_line(const EventSaid& s) {
       .number("log_ms", e.log_ms)
       .number("wall_ms", e.wall_ms)
       .number("delay_ms", e.delay_ms)
+      .number("held_ms", e.held_ms)
       .word("owner", s.owner)
       .word("label", s.label)
       .word("req", s.req)

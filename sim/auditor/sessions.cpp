@@ -20,7 +20,8 @@ bool Model::leave_implicit(const base::ConnectionRef& connection, const Ask& a) 
     say(std::move(out));
     return false;
   }
-  end_session(s->id, Why::kSessionClosed);
+  Touched nothing;  // it has none
+  end_session(s->id, Why::kSessionClosed, nothing);
   return true;
 }
 
@@ -49,15 +50,18 @@ void Model::open_session(const base::ConnectionRef& connection, const Ask& a) {
 }
 
 void Model::attach_session(const base::ConnectionRef& connection, const Ask& a) {
+  const auto of_that = [&](Result result) {
+    OutcomeSaid out = answer(connection, a, result);
+    out.o.session = a.c.session;
+    return out;
+  };
   const auto it = sessions_.find(a.c.session.value);
   if (it == sessions_.end() || it->second.kind != By::kExplicit) {
-    OutcomeSaid out = answer(connection, a, Result::kNoSession);
-    out.o.session = a.c.session;
-    return say(std::move(out));
+    return say(of_that(Result::kNoSession));
   }
   Session& s = it->second;
   if (s.key == a.key && !leave_implicit(connection, a)) return;
-  if (s.key != a.key) return say(answer(connection, a, Result::kWrongKey));
+  if (s.key != a.key) return say(of_that(Result::kWrongKey));
   s.marked = false;
   OutcomeSaid out = answer(connection, a, Result::kAttached);
   if (a.c.takeover) {
@@ -73,13 +77,15 @@ void Model::attach_session(const base::ConnectionRef& connection, const Ask& a) 
 void Model::close_session(const Asked& asked, const Ask& a) {
   if (asked.session == nullptr) return say(answer(asked.connection, a, Result::kNoSession));
   say(answer(asked.connection, a, Result::kDone));
-  end_session(asked.session->id, Why::kSessionClosed);
+  Touched touched;
+  end_session(asked.session->id, Why::kSessionClosed, touched);
+  wake_all(touched);
 }
 
-// Waiters leave first, then the holds end: nothing of a session that ends is granted to itself.
-void Model::end_session(uint64_t id, Why why) {
+// Waiters leave first, then the holds end: nothing of a session that ends is granted to itself. What it keeps goes with
+// it and pushes out nothing of others.
+void Model::end_session(uint64_t id, Why why, Touched& touched) {
   const bool clean = why == Why::kSessionClosed;
-  std::vector<std::string> touched;
   std::vector<std::pair<uint64_t, std::string>> waiters, holds;
   for (const auto& [name, n] : names_) {
     for (const auto& w : n.queue) {
@@ -107,12 +113,11 @@ void Model::end_session(uint64_t id, Why why) {
     waiter_event(name, EventKind::kSessionEnded, why, w);
     touched.push_back(name);
   }
-  for (const auto& name : touched) wake(name);
+  std::erase_if(kept_, [&](const Kept& k) { return k.session == id; });
   for (const auto& [fence, name] : holds) {
     end_hold(name, fence, clean ? EventKind::kReleased : EventKind::kExpired, why, !clean, !clean);
-    wake(name);
+    touched.push_back(name);
   }
-  std::erase_if(kept_, [&](const Kept& k) { return k.session == id; });
   sessions_.erase(id);
   said.emplace_back(SessionEnded{id, why});
 }

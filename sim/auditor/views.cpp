@@ -39,7 +39,7 @@ lock::NameView Model::show(const std::string& name) const {
     out.granted_wall_ms = h.granted_wall_ms;
     out.held_ms = now_.log_ms - h.granted_ms;
     if (!ghost && (h.ttl_end_ms || h.max_end_ms)) out.ms_left = ms_left(h);
-    if (ghost) out.delay_left_ms = told(h.ghost_end_ms - now_.log_ms);
+    if (ghost) out.delay_left_ms = h.ghost_end_ms - now_.log_ms;
     return out;
   };
   for (const auto& h : n.holds) v.holders.push_back(view(h, false));
@@ -174,7 +174,6 @@ lock::Totals Model::totals() const {
     t.holds += n.holds.size();
     t.waiters += n.queue.size();
     t.ghosts += n.ghosts.size();
-    for (const auto& w : n.queue) t.req_results += w.who.session != 0 && !w.ask.req.empty() ? 1 : 0;
     t.history_entries += n.history.size();
   }
   t.sessions = sessions_.size();

@@ -177,6 +177,7 @@ struct Core {
   // ends.cpp: how holds and waiters end, and what is due
   void run_due();
   void end_hold(Handle hold, EventKind kind, Why why, bool unclean);
+  Event event_of(const HoldRecord& h, EventKind kind, Why why) const;  // its views last as long as h and its REQ
   void drop_hold(Handle hold);
   void leave_ghost(const HoldRecord& h);
   void link_ghost(Handle ghost);
@@ -289,8 +290,9 @@ struct Core {
   HoldView view(const GhostRecord& g) const;
   WaiterView view(const WaiterRecord& w) const;
   SessionView view(const SessionRecord& s) const;
+  // Of an end that runs D(d); those that run d (wait deadlines, ghosts) are told as they are.
   int64_t told(int64_t until_ms) const {
-    return until_ms == kNever ? 0 : told_ms(until_ms - log_ms, settings.margin_ppm);
+    return until_ms == kNever ? 0 : told_left_ms(until_ms - log_ms, settings.margin_ppm);
   }
   base::SessionId session_id(Handle s) const { return s ? sessions[s].id : base::SessionId{}; }
   std::string_view label_of(Handle s) const { return s ? sessions[s].label.view() : std::string_view{}; }

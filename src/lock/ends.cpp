@@ -62,6 +62,25 @@ void Core::drop_hold(Handle hold) {
   holds.give(hold);
 }
 
+Event Core::event_of(const HoldRecord& h, EventKind kind, Why why) const {
+  Event e;
+  e.kind = kind;
+  e.why = why;
+  e.mode = h.mode;
+  e.depth = h.depth;
+  e.fence = h.fence;
+  e.session = session_id(h.session);
+  e.holder = h.connection;
+  if (h.session) e.owner = h.who.view();
+  e.label = label_of(h.session);
+  if (!h.session)
+    e.req = h.token_req.view();
+  else if (h.req_result)
+    e.req = reqs[h.req_result].req.view();
+  e.data = h.data.view();
+  return e;
+}
+
 // A hold that ends otherwise than by UNLOCK. Its name's queue is not served yet.
 void Core::end_hold(Handle hold, EventKind kind, Why why, bool unclean) {
   HoldRecord& live = holds[hold];
@@ -72,20 +91,12 @@ void Core::end_hold(Handle hold, EventKind kind, Why why, bool unclean) {
   const HoldRecord h = std::move(live);
   holds.give(hold);
 
-  Event e;
-  e.kind = kind;
-  e.why = why;
-  e.mode = h.mode;
+  Event e = event_of(h, kind, why);
+  const Blob req(e.req);  // its record may be dropped as soon as the hold no longer pins it
+  e.req = req.view();
   e.forced = unclean;
-  e.depth = h.depth;
-  e.fence = h.fence;
   e.held_ms = log_ms - h.granted_ms;
-  e.session = session_id(h.session);
-  e.holder = h.connection;
-  if (h.session) e.owner = h.who.view();
-  e.label = label_of(h.session);
-  e.data = h.data.view();
-  if (unclean && h.delay_ms) e.delay_ms = told_ms(h.delay_ms, settings.margin_ppm);
+  if (unclean) e.delay_ms = h.delay_ms;
   record(name, e);
   if (unclean && h.delay_ms) leave_ghost(h);
   if (unclean && h.session) remember_loss(sessions[h.session], names[name], h.fence, why);
@@ -182,10 +193,8 @@ void Core::end_waiter(Handle waiter, Result result, Why why, EventKind kind, Why
   Outcome o = outcome_of(r);
   o.result = result;
   o.why = why;
-  if (result == Result::kMode) {
-    const Handle hold = find_hold(names[name], r.id);
-    o.held_mode = holds[hold].mode;
-  }
+  if (result == Result::kMode) o.held_mode = holds[find_hold(names[name], r.id)].mode;
+  if (result == Result::kDeadlock) o.held_fence = holds[find_hold(names[name], r.id)].fence;
   if (w.req_result) decide_req(w.req_result, o, 0);
   o.req = req.view();
   tell(o);

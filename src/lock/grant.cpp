@@ -142,7 +142,7 @@ void Core::grant(Handle name, const Request& r) {
   o.depth = 1;
   o.waited_ms = r.waited ? told_ms(log_ms - r.asked_ms, settings.margin_ppm) : 0;
   o.ms_left = told(h.end_ms());
-  o.ttl_ms = r.ttl_ms;
+  o.ttl_ms = o.ms_left;
   if (r.req_result) {
     decide_req(r.req_result, o, hold);
     tell(o);
@@ -206,7 +206,7 @@ void Core::reenter(Handle hold, const Request& r) {
   o.depth = h.depth;
   o.waited_ms = r.waited ? told_ms(log_ms - r.asked_ms, settings.margin_ppm) : 0;
   o.ms_left = told(h.end_ms());
-  o.ttl_ms = r.ttl_ms;
+  o.ttl_ms = o.ms_left;
   if (r.req_result) {
     decide_req(r.req_result, o, 0);
     tell(o);

@@ -32,11 +32,15 @@ Core::Holder Core::find_holder(const base::ConnectionRef& from, const Command& c
     h.session = speaker(from, c, refused, h.outcome.why);
     if (refused || !h.session) {
       h.outcome.result = refused ? Result::kNoSession : Result::kNotHeld;
-      if (refused) h.outcome.session = c.session;
+      if (refused)
+        h.outcome.session = c.session;
+      else
+        h.outcome.fence = c.fence;
       tell(h.outcome);
       h.answered = true;
       return h;
     }
+    h.outcome.session = session_id(h.session);
     if (!c.req.empty()) {
       h.arguments = argument_hash(c);
       if (const Handle kept = find_req(sessions[h.session], c.req)) {
@@ -62,6 +66,7 @@ Core::Holder Core::find_holder(const base::ConnectionRef& from, const Command& c
 // Mine was freed, so: a loss that I remember, another hold of mine, or nothing (corners: UNLOCK with FENCE).
 void Core::refuse_missing(Holder& h, const Command& c, Handle other_hold) {
   Outcome& o = h.outcome;
+  o.fence = c.fence;
   if (c.fence && h.session && sessions[h.session].last_losses) {
     for (const LossRecord& loss : *sessions[h.session].last_losses) {
       if (loss.fence != c.fence || loss.name.view() != c.name) continue;
@@ -73,7 +78,6 @@ void Core::refuse_missing(Holder& h, const Command& c, Handle other_hold) {
   }
   if (other_hold) {
     o.result = Result::kStale;
-    o.fence = c.fence;
     o.held_fence = holds[other_hold].fence;
     return;
   }
@@ -94,19 +98,13 @@ void Core::unlock(const base::ConnectionRef& from, const Command& c) {
     --h.depth;
     return answer(holder, c.req);
   }
-  Event e;
-  e.kind = EventKind::kReleased;
-  e.why = Why::kReleased;
-  e.mode = h.mode;
-  e.fence = h.fence;
+  Event e = event_of(h, EventKind::kReleased, Why::kReleased);
   e.held_ms = log_ms - h.granted_ms;
-  e.session = session_id(h.session);
-  e.holder = h.connection;
-  if (h.session) e.owner = c.owner;
-  e.label = label_of(h.session);
   if (base::mutant("fence_reused") && h.fence == last_fence) --last_fence.value;
-  const Blob data = std::move(h.data);
+  const Blob data = std::move(h.data), req(e.req);
+  if (h.session) e.owner = c.owner;
   e.data = data.view();
+  e.req = req.view();
   drop_hold(holder.hold);
   record(name, e);
   o.revision = revision;
@@ -140,17 +138,11 @@ void Core::put(const base::ConnectionRef& from, const Command& c) {
   touch_name(h.name);
   h.data = Blob(c.data);
   h.has_data = true;
-  Event e;
-  e.kind = EventKind::kData;
-  e.mode = h.mode;
-  e.depth = h.depth;
-  e.fence = h.fence;
-  e.session = session_id(h.session);
-  e.holder = h.connection;
-  if (h.session) e.owner = c.owner;
-  e.label = label_of(h.session);
-  e.data = h.data.view();
-  record(h.name, e);
+  const Handle name = h.name;
+  Event e = event_of(h, EventKind::kData, Why::kNone);
+  const Blob req(e.req);
+  e.req = req.view();
+  record(name, e);
   Outcome& o = holder.outcome;
   o.fence = h.fence;
   o.revision = revision;
@@ -175,6 +167,7 @@ void Core::cancel(const base::ConnectionRef& from, const Command& c) {
       o.result = Result::kNoSession;
       return tell(o);
     }
+    o.session = session_id(session);
     const Handle req = session && !c.req.empty() ? find_req(sessions[session], c.req) : 0;
     if (req && reqs[req].state == ReqRecord::State::kWaiting) waiter = reqs[req].subject;
   }

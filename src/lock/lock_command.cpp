@@ -14,6 +14,7 @@ Outcome Core::outcome_of(const Request& r) const {
   o.mode = r.mode;
   o.pushed = r.waited && r.async;
   o.revision = revision;
+  o.session = session_id(r.id.session);
   o.name = r.name;
   o.req = r.req;
   o.owner = r.owner;
@@ -178,7 +179,7 @@ void Core::join_hold(Handle hold, const Request& r) {
   o.fence = h.fence;
   o.depth = h.depth;
   o.ms_left = told(h.end_ms());
-  o.ttl_ms = r.ttl_ms;
+  o.ttl_ms = o.ms_left;
   tell(o);
 }
 
@@ -228,12 +229,14 @@ bool Core::refuse_limit(const Request& r, Limit limit, uint64_t value) {
   return false;
 }
 
-// Judged at the request, also of one that will wait: a grant from the queue never fails, so the holds may exceed their
-// limit by those that waited. Ghosts count as the holds that they were, else DELAY could fill the memory.
+// Judged at the request, also of one that will wait: waiters count as the holds that they may become, so that a grant
+// from the queue never fails. Ghosts count as the holds that they were, else DELAY could fill the memory.
 bool Core::within_hold_limits(const Request& r) {
-  if (r.id.session && sessions[r.id.session].holds >= settings.holds_per_session)
+  const SessionRecord* s = r.id.session ? &sessions[r.id.session] : nullptr;
+  if (s && uint64_t{s->holds} + s->waiters >= settings.holds_per_session)
     return refuse_limit(r, Limit::kHoldsPerSession, settings.holds_per_session);
-  if (holds.size() + ghosts.size() >= settings.holds) return refuse_limit(r, Limit::kHolds, settings.holds);
+  if (holds.size() + ghosts.size() + waiters.size() >= settings.holds)
+    return refuse_limit(r, Limit::kHolds, settings.holds);
   return last_fence.value < kMaxFence || refuse_limit(r, Limit::kFences, kMaxFence);
 }
 

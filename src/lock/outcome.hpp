@@ -14,7 +14,7 @@ namespace cleat::lock {
 // Stored in snapshots (REQ results): never renumber.
 enum class Result : uint8_t {
   kDone = 0,        // CLOSE, PUT; kUnlock: `depth` left; kRenew: `ms_left`; kCancel: `count` 1 or 0
-  kGranted = 1,     // fence, waited_ms, depth, ttl
+  kGranted = 1,     // fence, waited_ms, depth, ms_left
   kQueued = 2,      // must wait. ASYNC: answered now; otherwise the run stops here and nothing is answered yet
   kNotGranted = 3,  // nil: `why` = busy (WAIT 0), timed out, cancelled
   kOpened = 4,      // session, session_epoch, ttl
@@ -69,11 +69,11 @@ struct Outcome {
   base::Fence held_fence;
   uint32_t depth = 0;
   uint64_t count = 0;
-  int64_t ms_left = 0;    // earliest end, told (divided by 1 + margin); 0: no end but the session's
-  int64_t waited_ms = 0;  // log time from request to grant, told
-  int64_t ttl_ms = 0;
+  int64_t ms_left = 0;    // until the hold's earliest own end, told (never more than asked); 0: none but the session's
+  int64_t waited_ms = 0;  // log time from request to grant, divided by 1 + margin
+  int64_t ttl_ms = 0;     // of a grant: as ms_left; of a session: its TTL
   int64_t takeover_ms = 0;
-  base::SessionId session;
+  base::SessionId session;  // that of the command, if there is one; for kNoSession as it was asked
   uint32_t session_epoch = 0;
   Limit limit = Limit::kNone;
   uint64_t limit_value = 0;
@@ -112,12 +112,13 @@ struct Event {
   base::ConnectionRef holder;  // token holds: connection that sent the latest LOCK or RENEW; else that of the grant
   int64_t log_ms = 0;
   int64_t wall_ms = 0;   // Unix time of the entry
-  int64_t delay_ms = 0;  // ghost left behind, told; 0: none
+  int64_t delay_ms = 0;  // ghost left behind; 0: none
   int64_t held_ms = 0;   // of a hold that ended: log time since its grant; for counters, not stored
   std::string_view name;
   std::string_view owner;
   std::string_view label;  // of the session
-  std::string_view req;    // of the request that was granted or refused
+  std::string_view
+      req;  // of the request that was granted (also in the events of its hold) or refused; no ghost has one
   std::string_view data;
 };
 

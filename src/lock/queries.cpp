@@ -34,7 +34,7 @@ HoldView Core::view(const GhostRecord& g) const {
   v.granted_wall_ms = g.granted_wall_ms;
   v.held_ms = log_ms - g.granted_ms;
   if (g.has_data) v.data = g.data.view();
-  v.delay_left_ms = told(g.end_ms);
+  v.delay_left_ms = g.end_ms - log_ms;
   return v;
 }
 
@@ -46,7 +46,7 @@ WaiterView Core::view(const WaiterRecord& w) const {
   v.label = label_of(w.session);
   v.priority = w.priority;
   v.waiting_ms = log_ms - w.asked_ms;
-  if (w.deadline_ms != kNever) v.ms_left = told(w.deadline_ms);
+  if (w.deadline_ms != kNever) v.ms_left = w.deadline_ms - log_ms;
   return v;
 }
 
@@ -246,7 +246,7 @@ Blocker Machine::blocker(std::string_view name, Mode mode) const {
     describe(Blocker::Kind::kDelayed, g.session, g.who.view(), g.label.view());
     b.mode = g.mode;
     b.fence = g.fence;
-    b.retry_ms = c.told(g.end_ms);
+    b.retry_ms = g.end_ms - c.log_ms;
     return b;
   }
   if (const Handle first = x ? c.queue.first_of(x->queue, kConflicts[static_cast<int>(mode)]) : 0) {

@@ -68,7 +68,10 @@ class Scribe : public Sink {
     if (o.verb == Verb::kCancel) line << " count " << o.count;
     if (o.ms_left) line << " left " << o.ms_left;
     if (o.waited_ms) line << " waited " << o.waited_ms;
-    if (o.session) line << " session " << o.session.value << " epoch " << o.session_epoch;
+    // Every outcome of a session's command tells the session; here only those that are about it.
+    const bool about_session = o.session_epoch || o.result == Result::kNoSession || o.result == Result::kWrongKey;
+    if (o.session && about_session) line << " session " << o.session.value;
+    if (o.session_epoch) line << " epoch " << o.session_epoch;
     if (o.takeover_ms) line << " takeover " << o.takeover_ms;
     if (o.result == Result::kLimit) line << " " << limit_name(o.limit) << " " << o.limit_value;
     if (!o.req.empty()) line << " req " << o.req;
@@ -81,6 +84,7 @@ class Scribe : public Sink {
     out << " " << short_name(e.mode);
     if (e.fence) out << " fence " << e.fence.value;
     if (e.delay_ms) out << " delay " << e.delay_ms;
+    if (!e.req.empty()) out << " req " << e.req;
     if (e.forced) out << " (lost)";
     out << "\n";
   }

@@ -105,6 +105,7 @@ bool Core::leave_implicit(const base::ConnectionRef& from, const Command& c) {
   if (!session) return true;
   if (sessions[session].holds || sessions[session].waiters) {
     Outcome o = outcome_of(from, c);
+    o.session = session_id(session);
     o.result = Result::kImplicitBusy;
     return tell(o), false;
   }
@@ -162,7 +163,7 @@ void Core::close_session(const base::ConnectionRef& from, const Command& c) {
   Outcome o = outcome_of(from, c);
   bool refused = false;
   const Handle session = speaker(from, c, refused, o.why);
-  if (!session) o.session = c.session;
+  o.session = session ? session_id(session) : c.session;
   o.result = session ? Result::kDone : Result::kNoSession;
   tell(o);
   if (session) end_session(session, Why::kSessionClosed, false);

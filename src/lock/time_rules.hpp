@@ -17,4 +17,10 @@ constexpr int64_t told_ms(int64_t t_ms, uint32_t margin_ppm) {
   return t_ms <= 0 ? 0 : t_ms * 1'000'000 / (1'000'000 + static_cast<int64_t>(margin_ppm));
 }
 
+// What is left of an end that kept_ms() set, for its client: the + 1 ms is not given away, so never more than was
+// asked.
+constexpr int64_t told_left_ms(int64_t left_ms, uint32_t margin_ppm) {
+  return told_ms(left_ms - 1, margin_ppm);
+}
+
 }  // namespace cleat::lock

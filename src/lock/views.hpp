@@ -1,5 +1,5 @@
-// Answers of the machine's queries: owned data, so that they outlive the next apply. Times told to clients are already
-// divided by (1 + margin).
+// Answers of the machine's queries: owned data, so that they outlive the next apply. Ends of holds are told as
+// a client may count on them: divided by (1 + margin), never more than asked; waits and delays run as they are.
 #pragma once
 
 #include <cstdint>
