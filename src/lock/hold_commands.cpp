@@ -72,7 +72,6 @@ void Core::refuse_missing(Holder& h, const Command& c, Handle other_hold) {
       if (loss.fence != c.fence || loss.name.view() != c.name) continue;
       o.result = loss.why == Why::kRevoked ? Result::kRevoked : Result::kExpired;
       o.why = loss.why;
-      o.fence = c.fence;
       return;
     }
   }
