@@ -33,8 +33,9 @@ namespace cleat::sim {
   V(kMaxHoldEnds, "max-hold ends")                                                                                    \
   V(kRenewals, "renewals")                                                                                            \
   V(kGhosts, "ghosts")                                                                                                \
-  V(kTokens, "token grants") V(kConnectionsLost, "connections lost") V(kUndelivered, "undelivered")                   \
-      V(kCrashes, "crashes") V(kCrashesInWrite, "crashes in a write") V(kKills, "kills") V(kCutTails, "cut tails")    \
+  V(kTokens, "token grants")                                                                                          \
+  V(kConnectionsLost, "connections lost") V(kUndelivered, "undelivered") V(kCrashes, "crashes")                       \
+      V(kCrashesInWrite, "crashes in a write") V(kKills, "kills") V(kCutTails, "cut tails")                           \
           V(kFlipsRefused, "flipped bytes refused") V(kFlipsHarmless, "flipped bytes that hid nothing")               \
               V(kSnapshots, "snapshots") V(kSnapshotLoads, "snapshot loads") V(kStalls, "stalls")                     \
                   V(kLongStalls, "stalls beyond TTLs") V(kSlowWrites, "slow writes") V(kDiskFull, "DISKFULL answers") \
