@@ -78,8 +78,8 @@ Lines lines(const lock::SessionView& s) {
 }
 
 std::string line(const lock::Blocker& b) {
-  return fmt::format("kind {} session {} owner '{}' label '{}' {} fence {}", static_cast<int>(b.kind), b.session.value,
-                     b.owner, b.label, lock::short_name(b.mode), b.fence.value);
+  return fmt::format("kind {} session {} owner '{}' label '{}' {} fence {} retry {}", static_cast<int>(b.kind),
+                     b.session.value, b.owner, b.label, lock::short_name(b.mode), b.fence.value, b.retry_ms);
 }
 
 std::string line(const lock::Totals& t) {
@@ -149,7 +149,13 @@ std::string compare_sessions(const lock::Machine& machine, const Model& model) {
   base::SessionId after;
   for (int guard = 0; guard < 10'000; ++guard) {
     const auto page = machine.sessions(after, 2);
-    for (const auto& s : page.sessions) ids.push_back(s.id.value);
+    for (const auto& s : page.sessions) {
+      ids.push_back(s.id.value);
+      auto expected = model.session(s.id.value);
+      if (!expected) return fmt::format("SESSION LIST: session {} is not the model's", s.id.value);
+      expected->last_losses.clear();
+      if (auto d = first_difference("SESSION LIST line", lines(s), lines(*expected)); !d.empty()) return d;
+    }
     if (!page.next_after) break;
     after = page.next_after;
   }

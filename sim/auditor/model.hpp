@@ -101,7 +101,7 @@ class Model {
   std::vector<lock::HistoryView> history(const std::string& name) const;
   bool check(const std::string& name, uint64_t fence) const;
   std::optional<lock::SessionView> session(uint64_t id) const;
-  lock::Blocker blocker(const std::string& name, lock::Mode) const;  // without retry_ms
+  lock::Blocker blocker(const std::string& name, lock::Mode) const;
   lock::Totals totals() const;
 
   // Plain state, for whoever makes up the next command.

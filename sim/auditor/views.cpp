@@ -152,11 +152,13 @@ lock::Blocker Model::blocker(const std::string& name, Mode mode) const {
   for (const auto& h : it->second.holds) {
     if (may_both_hold(h.mode, mode)) continue;
     fill(lock::Blocker::Kind::kHeld, h.who, h.mode, h.fence, label_of(h.who.session));
+    b.retry_ms = ms_left(h);
     return b;
   }
   for (const auto& g : it->second.ghosts) {
     if (may_both_hold(g.mode, mode)) continue;
     fill(lock::Blocker::Kind::kDelayed, g.who, g.mode, g.fence, g.label);
+    b.retry_ms = g.ghost_end_ms - now_.log_ms;
     return b;
   }
   for (const auto& w : it->second.queue) {
