@@ -12,6 +12,7 @@ namespace cleat::server {
 namespace {
 
 constexpr int kAcceptsATurn = 256;
+constexpr int kLooksATurn = 4;               // for requests that came while the ones before them were read
 constexpr unsigned kTurnsBetweenLooks = 64;  // at Asio, while clients keep the loop busy
 constexpr int64_t kStopUs = 2'000'000;       // for answers to leave at the end
 constexpr int kStopTurns = 1'000;
@@ -62,9 +63,23 @@ std::span<net::Ready> EventLoop::wait(bool may_wait) {
   return ready;
 }
 
+// What came while the first requests were read goes into the same entry: on a slow disk each sync then carries nearly
+// all clients instead of every other one.
 void EventLoop::turn(bool may_wait) {
-  const auto ready = wait(may_wait);
+  auto ready = wait(may_wait);
   service_.begin_turn();
+  for (int looks = 1; !ready.empty(); ++looks) {
+    take(ready);
+    if (looks == kLooksATurn || ready.size() >= service_.connections()) break;
+    ready = poller_.wait(0);
+  }
+  service_.finish_turn(ready.size() == net::Poller::kMostReady);
+  for (Connection* c : service_.touched()) flush(*c);
+  service_.destroy_gone();
+  tell_watchdog();
+}
+
+void EventLoop::take(std::span<net::Ready> ready) {
   for (net::Ready& r : ready) {
     if (!r.tag) continue;
     if (r.tag == listener_) {
@@ -79,10 +94,6 @@ void EventLoop::turn(bool may_wait) {
       service_.disconnected(c);
     }
   }
-  service_.finish_turn(ready.size() == net::Poller::kMostReady);
-  for (Connection* c : service_.touched()) flush(*c);
-  service_.destroy_gone();
-  tell_watchdog();
 }
 
 void EventLoop::accept_all() {

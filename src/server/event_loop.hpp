@@ -34,6 +34,7 @@ class EventLoop {
  private:
   std::span<net::Ready> wait(bool may_wait);
   void await_signal();
+  void take(std::span<net::Ready> ready);
   void accept_all();
   void read_from(Connection&);
   void flush(Connection&);
