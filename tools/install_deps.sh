@@ -20,7 +20,6 @@ build python3               cmd:python3
 build libasio-dev           hdr:asio.hpp
 build libspdlog-dev         hdr:spdlog/spdlog.h
 build libfmt-dev            hdr:fmt/core.h
-build nlohmann-json3-dev    hdr:nlohmann/json.hpp
 build libcli11-dev          hdr:CLI/CLI.hpp
 build libtomlplusplus-dev   hdr:toml++/toml.h
 build libxxhash-dev         hdr:xxhash.h
@@ -43,7 +42,6 @@ fuzz  clang-14              cmd:clang++-14
 fuzz  libclang-rt-14-dev    deb:libclang-rt-14-dev
 bench redis-server          cmd:redis-server
 bench redis-tools           cmd:redis-cli
-bench libbenchmark-dev      hdr:benchmark/benchmark.h
 ROWS
 }
 

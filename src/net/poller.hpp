@@ -1,6 +1,6 @@
 // Readiness of client sockets: a thin, level-triggered epoll. One recv and one send a command is all that a busy
-// connection costs: nothing is armed anew and nothing is read until it would block. (Asio's sockets cost a second recv
-// a command, the speculative one that fails; see docs/performance.md.) One thread.
+// connection costs: nothing is armed anew and nothing is read until it would block (docs/dependencies.md says why not
+// Asio's sockets). One thread.
 #pragma once
 
 #include <sys/epoll.h>
