@@ -93,8 +93,8 @@ int main(int argc, char** argv) {
   }
   fmt::print(
       "seeds {}..{}: {} steps agree ({} answers, {} grants, {} waits, {} expiries, {} ghosts, {} repeats, {} refusals, "
-      "{} restores)\n",
+      "{} restores, {} steps with a crowd)\n",
       o.first, o.last, counts.steps, counts.commands, counts.grants, counts.waits, counts.expiries, counts.ghosts,
-      counts.repeats, counts.refusals, counts.restores);
+      counts.repeats, counts.refusals, counts.restores, counts.crowded);
   return 0;
 }

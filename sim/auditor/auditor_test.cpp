@@ -55,6 +55,7 @@ TEST(Auditor, MachineAndModelAgree) {
   EXPECT_GT(counts.repeats, kSeeds * 70);
   EXPECT_GT(counts.refusals, kSeeds * 1500);
   EXPECT_GT(counts.restores, kSeeds * 5);
+  EXPECT_GT(counts.crowded, kSeeds * 50);
 }
 
 TEST(Auditor, ShrinksToWhatMatters) {

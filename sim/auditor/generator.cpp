@@ -38,6 +38,9 @@ struct Leaning {
   uint32_t token_weight, req_weight, intent_weight, priority_weight, delay_weight, session_churn;
 };
 
+// In one of so many worlds all crowd at one name: from 16 holders and waiters on the machine keeps indexes of a name.
+constexpr uint64_t kCrowdedEvery = 5;
+
 lock::Settings tiny_settings(Random& r) {
   lock::Settings s;
   s.margin_ppm = r.pick<uint32_t>({10'000, 10'000, 10'000, 0, 50'000});
@@ -58,29 +61,37 @@ lock::Settings tiny_settings(Random& r) {
 
 class Generator {
  public:
-  explicit Generator(uint64_t seed) : r_(seed) {
+  explicit Generator(uint64_t seed) : r_(seed), crowded_(seed % kCrowdedEvery == 0) {
     lean_ = {static_cast<uint8_t>(1 + r_.below(4)),         static_cast<uint8_t>(1 + r_.below(3)),
              static_cast<uint8_t>(1 + r_.below(3)),         static_cast<uint8_t>(1 + r_.below(5)),
              static_cast<uint32_t>(r_.pick({2, 4, 8, 30})), static_cast<uint32_t>(r_.pick({1, 2, 4})),
              static_cast<uint32_t>(r_.pick({2, 3, 6})),     static_cast<uint32_t>(r_.pick({2, 4, 10})),
              static_cast<uint32_t>(r_.pick({2, 4, 10})),    static_cast<uint32_t>(r_.pick({4, 10, 30}))};
+    if (crowded_) lean_.names = 1;
   }
 
   Plan make(size_t steps) {
     Plan plan;
-    plan.settings = tiny_settings(r_);
+    plan.settings = settings();
     for (int i = 0; i < 3; ++i) {
-      auto s = tiny_settings(r_);
-      plan.later.push_back(s);
+      plan.later.push_back(settings());
     }
     for (size_t i = 0; i < steps; ++i) plan.steps.push_back(step());
     return plan;
   }
 
  private:
+  lock::Settings settings() {
+    lock::Settings s = tiny_settings(r_);
+    if (crowded_) s.waiters_per_name = s.holds_per_session = s.holds = s.waiters = 100;
+    return s;
+  }
+
   Step step() {
     Step s;
-    if (r_.one_in(4)) {
+    if (crowded_ && !r_.one_in(20)) {
+      s.ms = r_.pick({0, 0, 0, 1, 6});
+    } else if (r_.one_in(4)) {
       s.jump = Jump::kToNextDue;
       s.ms = r_.pick({0, 0, 0, -1, 1, 50});
     } else {
@@ -185,7 +196,19 @@ class Generator {
     if (r_.one_in(6)) op.data = static_cast<uint8_t>(1 + r_.below(3));
     op.no_reentry = r_.one_in(6);
     op.async = op.req != 0 && r_.one_in(2);
+    if (crowded_ && op.token == 0) join_crowd(op);
     return op;
+  }
+
+  // Many that share, and many that wait without holding up their connection.
+  void join_crowd(Op& op) {
+    if (!r_.one_in(4)) op.mode = r_.pick({Mode::kIntentShared, Mode::kIntentShared, Mode::kShared});
+    if (!r_.one_in(4)) op.wait_ms = lock::kForever;
+    if (!r_.one_in(4)) op.ttl_ms = op.max_hold_ms = 0;
+    if (r_.one_in(4)) return;
+    op.req = kFreshReq;
+    op.async = true;
+    op.again = op.aim = false;
   }
 
   uint8_t name() { return static_cast<uint8_t>(r_.below(lean_.names)); }
@@ -193,6 +216,7 @@ class Generator {
 
   Random r_;
   Leaning lean_{};
+  bool crowded_;
 };
 
 }  // namespace

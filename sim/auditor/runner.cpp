@@ -14,7 +14,7 @@ namespace cleat::auditor {
 
 namespace {
 
-constexpr size_t kQueriesEvery = 16, kInvariantsEvery = 32, kLocksBudget = 64;
+constexpr size_t kQueriesEvery = 16, kInvariantsEvery = 32, kLocksBudget = 64, kCrowd = 16;
 
 // Tells two sinks what a machine says.
 class Both : public lock::Sink {
@@ -102,6 +102,7 @@ class Runner {
     model_.apply(entry);
     if (imaging_) since_image_.push_back(entry);
     count(counts, model_.said);
+    for (const auto& [name, n] : model_.names()) counts.crowded += n.holds.size() + n.queue.size() > kCrowd ? 1 : 0;
     if (story_) {
       for (const auto& s : machine_said.said) story_->push_back("    -> " + text(s));
     }
@@ -182,6 +183,7 @@ void RunCounts::add(const RunCounts& o) {
   repeats += o.repeats;
   refusals += o.refusals;
   restores += o.restores;
+  crowded += o.crowded;
 }
 
 std::optional<Failure> run_plan(const Plan& plan, Judges judges, bool with_story, RunCounts* counts) {

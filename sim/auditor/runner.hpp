@@ -23,7 +23,7 @@ struct Failure {
 
 struct RunCounts {
   uint64_t steps = 0, commands = 0, said = 0, grants = 0, waits = 0, expiries = 0, ghosts = 0, repeats = 0,
-           refusals = 0, restores = 0;
+           refusals = 0, restores = 0, crowded = 0;  // crowded: steps with more than 16 at one name
   void add(const RunCounts&);
 };
 
