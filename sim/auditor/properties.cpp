@@ -66,11 +66,12 @@ void Properties::on_outcome(const lock::Outcome& o) {
 
 // What a holder was told only grows, but for the first RENEW of a hold without TTL, which gives it one.
 void Properties::believes(const lock::Outcome& o, const Request& r) {
-  if (!o.fence || (o.result != Result::kGranted && o.verb != Verb::kRenew) || (o.repeated && o.token.empty())) return;
+  const bool renewed = o.verb == Verb::kRenew && o.result == Result::kDone;
+  if (!o.fence || (o.result != Result::kGranted && !renewed) || (o.repeated && o.token.empty())) return;
   auto [belief, is_new] = beliefs_.try_emplace(o.fence.value);
   auto& [until_ms, entitled_ms, has_ttl] = belief->second;
-  if (o.verb == Verb::kRenew && !has_ttl) until_ms = 0;
-  has_ttl = has_ttl || o.verb == Verb::kRenew || (is_new && r.ttl_ms > 0);
+  if (renewed && !has_ttl) until_ms = 0;
+  has_ttl = has_ttl || renewed || (is_new && r.ttl_ms > 0);
   if (o.ms_left > 0) until_ms = std::max(until_ms, now_ms_ + o.ms_left);
   if (is_new && r.ttl_ms > 0) {  // D(TTL) without its last ms
     entitled_ms = now_ms_ + r.ttl_ms + (r.ttl_ms * machine_->settings().margin_ppm + 999'999) / 1'000'000;
