@@ -215,10 +215,6 @@ void Checks::ended(const lock::Event& e) {
   if (h == holds.end() || h->second.ghost)
     return world_.fail("exclusion", fmt::format("exclusion: fence {} ended, which nobody had", e.fence.value));
   if (e.kind == EventKind::kUndelivered) world_.cover(kUndelivered);
-  if (e.kind == EventKind::kUndelivered && e.depth > 0) {
-    h->second.depth = e.depth;
-    return;
-  }
   if (e.why == lock::Why::kTtl) world_.cover(kTtlEnds);
   if (e.why == lock::Why::kMaxHold) world_.cover(kMaxHoldEnds);
   if (e.forced && e.session) ++losses_[e.session.value];

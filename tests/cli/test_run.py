@@ -255,6 +255,7 @@ class Terminal(Case):
     def start_on_terminal(self, *command):
         pid, self.terminal = pty.fork()
         if pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests run as a background job
             os.execve(CLEAT, [str(CLEAT), "run", "it", "--", *command], self.environment)
         self.addCleanup(os.close, self.terminal)
         self.shown = ""
