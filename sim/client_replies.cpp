@@ -27,7 +27,8 @@ void Client::on_disconnected(uint64_t connection) {
     const bool again = r.kind == Kind::kCommand && r.c.verb >= Verb::kLock && r.c.verb != Verb::kCancel;
     return !again || (r.req.empty() && r.token.empty());
   });
-  for (auto& [fence, h] : held_) {
+  for (auto& held : held_) {
+    auto& h = held.second;
     const bool asked = std::any_of(pending_.begin(), pending_.end(), [&](const auto& p) {
       return p.second.request.c.verb == Verb::kUnlock && p.second.request.c.fence.value == h.fence;
     });

@@ -130,7 +130,7 @@ void Server::stop() {
 bool Server::try_open_with_rot() {
   const auto files = disk_->files();
   if (files.empty()) return false;
-  const std::string path = files[world_.rng.next() % files.size()];
+  const std::string& path = files[world_.rng.next() % files.size()];
   const auto bytes = disk_->read(path);
   if (bytes.empty()) return false;
   const uint64_t offset = world_.rng.next() % bytes.size();
