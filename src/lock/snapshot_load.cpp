@@ -119,7 +119,9 @@ bool Core::load_hold(base::Reader& in, Handle name) {
   h.priority = static_cast<uint8_t>(f.number(s::hold::kPriority, kMaxPriority));
   h.name = name;
   const base::SessionId session{f.number(s::hold::kSession, last_session)};
-  if (f.bad() || !h.fence || h.depth == 0 || h.granted_ms > log_ms || (!session && h.who.empty())) return false;
+  if (f.bad() || h.end_ms() <= log_ms || !h.fence || h.depth == 0 || h.granted_ms > log_ms ||
+      (!session && h.who.empty()))
+    return false;
   const std::string req(f.bytes(s::hold::kReq));
   const Handle hold = holds.take();
   holds[hold] = std::move(h);
@@ -144,7 +146,7 @@ bool Core::load_ghost(base::Reader& in, Handle name) {
   g.has_data = f.flag(s::ghost::kHasData);
   g.connection = f.connection(s::ghost::kMember, s::ghost::kBoot, s::ghost::kConnection);
   g.name = name;
-  if (f.bad() || !g.fence) return false;
+  if (f.bad() || !g.fence || g.end_ms <= log_ms) return false;  // what was due is gone
   const Handle ghost = ghosts.take();
   ghosts[ghost] = std::move(g);
   loading->all_ghosts.push_back(ghost);
@@ -172,7 +174,8 @@ bool Core::load_waiter(base::Reader& in, Handle name) {
   w.async = f.flag(s::waiter::kAsync);
   w.name = name;
   const base::SessionId session{f.number(s::waiter::kSession, last_session)};
-  if (f.bad() || !w.arrival || w.asked_ms > log_ms || (!session && w.who.empty())) return false;
+  if (f.bad() || w.deadline_ms <= log_ms || !w.arrival || w.asked_ms > log_ms || (!session && w.who.empty()))
+    return false;
   const std::string req(f.bytes(s::waiter::kReq));
   const Handle waiter = waiters.take();
   waiters[waiter] = std::move(w);
