@@ -44,7 +44,9 @@ bool is_utf8(std::string_view bytes) {
   return true;
 }
 
-std::string escaped(std::string_view bytes) {
+namespace {
+
+std::string escape(std::string_view bytes, std::string_view backslash) {
   std::string out;
   while (!bytes.empty()) {
     uint32_t code = 0;
@@ -61,13 +63,22 @@ std::string escaped(std::string_view bytes) {
       append_hex(out, code, code > 0xffff ? 6 : 4);
       out += "}";
     } else if (code == '\\') {
-      out += "\\\\";
+      out += backslash;
     } else {
       out += bytes.substr(0, n);
     }
     bytes.remove_prefix(n == 0 ? 1 : n);
   }
   return out;
+}
+
+}  // namespace
+
+std::string escaped(std::string_view bytes) {
+  return escape(bytes, "\\\\");
+}
+std::string escaped_line(std::string_view line) {
+  return escape(line, "\\");
 }
 
 std::string one_word(std::string_view bytes) {

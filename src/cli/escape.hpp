@@ -10,6 +10,9 @@ bool is_utf8(std::string_view bytes);
 
 // Control characters, direction marks and what is not UTF-8 as \n, \xNN or \u{NNNN}; a backslash doubled.
 std::string escaped(std::string_view bytes);
+// A line that somebody wrote to be read, such as an error of the server: the same, but a backslash stays as it is,
+// since what it quotes is escaped already.
+std::string escaped_line(std::string_view line);
 // The same, in double quotes if it is empty or holds a space or a quote: one word of a table.
 std::string one_word(std::string_view bytes);
 

@@ -169,14 +169,14 @@ class Keeper {
       case Notice::Kind::kDisconnected:
         last_trouble_ = n.status.message();
         if (connected_once_ && !told_trouble_ && stage_ != Stage::kReleasing) {
-          complain(common_,
-                   "lost contact with " + common_.server.text() + " (" + escaped(last_trouble_) + "), trying again");
+          complain(common_, "lost contact with " + common_.server.text() + " (" + escaped_line(last_trouble_) +
+                                "), trying again");
           told_trouble_ = true;
         }
         break;
       case Notice::Kind::kRefused:
         return finish(n.status.code() == base::Code::kCorrupt ? kWrongProtocol : kNoPermission,
-                      common_.server.text() + ": " + escaped(n.status.message()));
+                      common_.server.text() + ": " + escaped_line(n.status.message()));
       case Notice::Kind::kSessionLost:
         if (stage_ == Stage::kAcquiring) return queue_again(now);
         on_lost("the session ended: " + n.status.message(), now);
@@ -239,7 +239,7 @@ class Keeper {
     if (lost_at_ || !hold_ || stage_ == Stage::kReleasing) return;
     hold_->end();
     lost_at_ = now;
-    complain(common_, one_word(run_.lock.name) + " was lost: " + escaped(why) + consequence());
+    complain(common_, one_word(run_.lock.name) + " was lost: " + escaped_line(why) + consequence());
   }
 
   std::string consequence() const {
@@ -307,7 +307,7 @@ class Keeper {
       exit_status_ = release_status_;
       return;
     }
-    const std::string why = last_trouble_.empty() ? "no answer in time" : escaped(last_trouble_);
+    const std::string why = last_trouble_.empty() ? "no answer in time" : escaped_line(last_trouble_);
     finish(kUnreachable, "can't reach a server at " + common_.server.text() + ": " + why +
                              ". Is it running (cleat serve)? Another address: --server HOST:PORT or CLEAT_SERVER");
     if (!connected_once_) exit_status_ = kUnreachable;

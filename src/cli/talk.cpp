@@ -31,7 +31,7 @@ void complain(const Common& common, std::string_view message) {
 }
 
 int failed(const Common& common, const Status& status) {
-  complain(common, escaped(status.message()));
+  complain(common, escaped_line(status.message()));
   switch (status.code()) {
     case Code::kInvalid:
       return kNoPermission;
@@ -47,10 +47,10 @@ int refused(const Common& common, const Reply& error) {
   if (error.text.starts_with("ERR unknown command")) {
     complain(common,
              "the server does not know this command: is it a Cleat server, and as new as this program? It said: " +
-                 escaped(error.text));
+                 escaped_line(error.text));
     return kWrongProtocol;
   }
-  complain(common, escaped(error.text));
+  complain(common, escaped_line(error.text));
   if (code == "NOAUTH" || code == "WRONGPASS" || code == "DENIED") return kNoPermission;
   return code == "NOQUORUM" || code == "UNKNOWN" ? kUnreachable : kRefused;
 }

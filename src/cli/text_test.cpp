@@ -59,6 +59,11 @@ TEST(Escape, NothingReachesTheTerminalThatIsNotMeantToBeSeen) {
   EXPECT_EQ(escaped(std::string_view("\0", 1)), "\\x00");
 }
 
+TEST(Escape, ALineOfTheServerIsNotEscapedTwice) {
+  EXPECT_EQ(escaped_line("BADNAME the name 'a\\x01b\\\\' has"), "BADNAME the name 'a\\x01b\\\\' has");
+  EXPECT_EQ(escaped_line("a\x1b[2Jb\n"), "a\\x1b[2Jb\\n");
+}
+
 TEST(Escape, OneWord) {
   EXPECT_EQ(one_word("orders"), "orders");
   EXPECT_EQ(one_word(""), "\"\"");

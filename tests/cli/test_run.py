@@ -72,6 +72,9 @@ class Ends(Case):
     def test_refusals_of_the_service(self):
         done = self.cleat("run", "n" * 513, "--", "true", status=1)
         self.assertRegex(done.stderr, r"^cleat run: BADNAME ")
+        done = self.cleat("run", "a\x01\\b", "--", "true", status=1)
+        self.assertEqual(done.stderr, r"cleat run: BADNAME the name 'a\x01\\b' has a control character at byte 2: use UTF-8 text "
+                                      "without control characters\n")
         done = self.cleat("run", "it", "--data", "d" * 5000, "--", "true", status=1)
         self.assertRegex(done.stderr, r"^cleat run: (ERR|LIMIT) ")
 
