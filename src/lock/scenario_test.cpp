@@ -5,98 +5,15 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
-#include "lock/machine.hpp"
+#include "lock/scenario_testing.hpp"
 
 namespace cleat::lock {
 namespace {
 
-std::string_view result_text(Result r) {
-  switch (r) {
-    case Result::kDone:
-      return "done";
-    case Result::kGranted:
-      return "granted";
-    case Result::kQueued:
-      return "queued";
-    case Result::kNotGranted:
-      return "not granted";
-    case Result::kOpened:
-      return "opened";
-    case Result::kAttached:
-      return "attached";
-    case Result::kNotHeld:
-      return "NOTHELD";
-    case Result::kNil:
-      return "nil";
-    case Result::kStale:
-      return "STALE";
-    case Result::kExpired:
-      return "EXPIRED";
-    case Result::kRevoked:
-      return "REVOKED";
-    case Result::kNoSession:
-      return "NOSESSION";
-    case Result::kDeadlock:
-      return "DEADLOCK";
-    case Result::kMode:
-      return "MODE";
-    case Result::kLimit:
-      return "LIMIT";
-    case Result::kReqReused:
-      return "REQ reused";
-    case Result::kWrongKey:
-      return "wrong key";
-    case Result::kImplicitBusy:
-      return "own session in use";
-  }
-  return "?";
-}
-
-class Scribe : public Sink {
- public:
-  void on_outcome(const Outcome& o) override {
-    std::ostringstream line;
-    line << "c" << o.to.connection << (o.pushed ? " push: " : ": ") << result_text(o.result);
-    if (o.why != Why::kNone) line << ", " << why_text(o.why);
-    if (o.fence) line << " fence " << o.fence.value;
-    if (o.held_fence) line << " held fence " << o.held_fence.value;
-    if (o.result == Result::kMode) line << " held in " << short_name(o.held_mode);
-    if (o.depth) line << " depth " << o.depth;
-    if (o.verb == Verb::kUnlock && o.result == Result::kDone && !o.depth) line << " depth 0";
-    if (o.verb == Verb::kCancel) line << " count " << o.count;
-    if (o.ms_left) line << " left " << o.ms_left;
-    if (o.waited_ms) line << " waited " << o.waited_ms;
-    // Every outcome of a session's command tells the session; here only those that are about it.
-    const bool about_session = o.session_epoch || o.result == Result::kNoSession || o.result == Result::kWrongKey;
-    if (o.session && about_session) line << " session " << o.session.value;
-    if (o.session_epoch) line << " epoch " << o.session_epoch;
-    if (o.takeover_ms) line << " takeover " << o.takeover_ms;
-    if (o.result == Result::kLimit) line << " " << limit_name(o.limit) << " " << o.limit_value;
-    if (!o.req.empty()) line << " req " << o.req;
-    if (o.repeated) line << " (again)";
-    out << "  " << line.str() << "\n";
-  }
-  void on_event(const Event& e) override {
-    out << "  [" << e.revision.value << "] " << e.name << " " << event_text(e.kind);
-    if (e.why != Why::kNone && why_text(e.why) != event_text(e.kind)) out << ", " << why_text(e.why);
-    out << " " << short_name(e.mode);
-    if (e.fence) out << " fence " << e.fence.value;
-    if (e.delay_ms) out << " delay " << e.delay_ms;
-    if (!e.req.empty()) out << " req " << e.req;
-    if (e.forced) out << " (lost)";
-    out << "\n";
-  }
-  void on_session_opened(base::SessionId id, int64_t, By kind, int64_t) override {
-    out << "  session " << id.value << " begins" << (kind == By::kImplicit ? ", implicit" : "") << "\n";
-  }
-  void on_session_ended(base::SessionId id, Why why) override {
-    out << "  session " << id.value << " ends, " << why_text(why) << "\n";
-  }
-  std::ostringstream out;
-};
-
+const std::set<std::string> kQuestions = {"show", "history", "session", "sessions", "check", "locks", "blocker"};
 constexpr std::string_view kKey = "0123456789abcdef";
 
 class Story {
@@ -112,12 +29,16 @@ class Story {
       apply({}, {Command{}});
     } else if (word == "set") {
       set(in);
-    } else if (word == "show" || word == "history" || word == "session" || word == "check") {
+    } else if (word == "restart" || word == "last-fence") {
+      uint64_t last_fence = 0;
+      if (word == "last-fence") in >> last_fence;
+      machine_ = restarted(*machine_, last_fence);
+    } else if (kQuestions.contains(word)) {
       ask(word, in);
     } else {
       act(word, line);
     }
-    if (std::string wrong = machine_.check_invariants(); !wrong.empty()) ADD_FAILURE() << line << ": " << wrong;
+    if (std::string wrong = machine_->check_invariants(); !wrong.empty()) ADD_FAILURE() << line << ": " << wrong;
     return scribe_.out.str();
   }
 
@@ -126,11 +47,11 @@ class Story {
     EntryBuilder builder;
     builder.begin_run(from);
     for (const Command& c : commands) builder.add(c);
-    ASSERT_TRUE(machine_.apply(builder.finish(now_ms_, 0), scribe_).ok());
+    ASSERT_TRUE(machine_->apply(builder.finish(now_ms_, 0), scribe_).ok());
   }
 
   void set(std::istringstream& in) {
-    Settings s = machine_.settings();
+    Settings s = machine_->settings();
     std::string name;
     for (uint64_t v; in >> name >> v;) {
       if (name == "waiters-per-name")
@@ -168,32 +89,78 @@ class Story {
     uint64_t number = 0;
     if (what == "session") {
       in >> number;
-      const auto s = machine_.session({number});
+      const auto s = machine_->session({number});
       if (!s) return void(out << "  none\n");
       out << "  holds " << s->holds << " waiters " << s->waiters << " losses " << s->losses << "\n";
+      const auto state = machine_->session_state({number});
+      if (state->marked) out << "  marked, heard at " << state->mark_ms << "\n";
       for (const auto& l : s->last_losses)
         out << "  lost " << l.name << " fence " << l.fence.value << ", " << why_text(l.why) << "\n";
       return;
     }
-    in >> name >> number;
-    if (what == "check") return void(out << "  " << machine_.check(name, {number}) << "\n");
-    if (what == "history") {
-      for (const auto& h : machine_.history(name, number ? static_cast<uint32_t>(number) : 100))
-        out << "  [" << h.revision.value << "] " << event_text(h.kind) << " " << short_name(h.mode) << " fence "
-            << h.fence.value << "\n";
+    if (what == "sessions") {
+      uint64_t after = 0;
+      for (std::string word; in >> word;) in >> (word == "after" ? after : number);
+      const SessionsPage page = machine_->sessions({after}, static_cast<uint32_t>(number));
+      for (const auto& s : page.sessions) out << "  session " << s.id.value << "\n";
+      if (page.next_after) out << "  more after " << page.next_after.value << "\n";
       return;
     }
-    const NameView v = machine_.show(name, {});
-    for (const auto& h : v.holders) {
-      out << "  held " << short_name(h.mode) << " fence " << h.fence.value << " session " << h.session.value
-          << " depth " << h.depth;
-      if (h.data) out << " data '" << *h.data << "'";
-      if (h.ms_left) out << " left " << *h.ms_left;
-      out << "\n";
+    if (what == "locks") return list(in);
+    in >> name;
+    if (what == "blocker") return void(out << text_of(machine_->blocker(name, mode(in))));
+    if (what == "show") return show(name, in);
+    in >> number;
+    if (what == "check") return void(out << "  " << machine_->check(name, {number}) << "\n");
+    for (const auto& h : machine_->history(name, number ? static_cast<uint32_t>(number) : 100))
+      out << "  [" << h.revision.value << "] " << event_text(h.kind) << " " << short_name(h.mode) << " fence "
+          << h.fence.value << "\n";
+  }
+
+  static Mode mode(std::istringstream& in) {
+    std::string word;
+    in >> word;
+    for (int m = 0; m < kModes; ++m)
+      if (word == short_name(static_cast<Mode>(m))) return static_cast<Mode>(m);
+    ADD_FAILURE() << "no mode " << word;
+    return Mode::kExclusive;
+  }
+
+  void show(const std::string& name, std::istringstream& in) {
+    Page page;
+    for (std::string word; in >> word;) word == "count" ? in >> page.count : in >> page.cursor;
+    const NameView v = machine_->show(name, page);
+    scribe_.out << text_of(v);
+    if (page.count != 100)
+      scribe_.out << "  of " << v.holders_total << " holders, " << v.waiters_total << " waiters, " << v.delayed_total
+                  << " delayed as of [" << v.revision.value << "]\n";
+    if (v.next_cursor) scribe_.out << "  more at " << v.next_cursor << "\n";
+  }
+
+  // The cursor is opaque: "more" goes on where the last page ended. Empty pages, which a call that has examined its
+  // share gives, are passed over unless "once" is said.
+  void list(std::istringstream& in) {
+    std::string prefix;
+    uint32_t count = 100;
+    LockState state = LockState::kAny;
+    Cursor from;
+    bool once = false;
+    for (std::string word; in >> word;) {
+      if (word == "more")
+        from = cursor_;
+      else if (word == "once")
+        once = true;
+      else if (word == "prefix")
+        in >> prefix;
+      else if (word == "count")
+        in >> count;
+      else
+        state = word == "held" ? LockState::kHeld : word == "waited" ? LockState::kWaited : LockState::kDelayed;
     }
-    for (const auto& w : v.waiters) out << "  waits " << short_name(w.mode) << " session " << w.session.value << "\n";
-    for (const auto& g : v.delayed)
-      out << "  delayed " << short_name(g.mode) << " fence " << g.fence.value << " left " << g.delay_left_ms << "\n";
+    LocksPage page = machine_->locks(prefix, state, from, count);
+    while (!once && page.locks.empty() && page.next) page = machine_->locks(prefix, state, *page.next, count);
+    scribe_.out << text_of(page) << (page.next ? "  more\n" : "  complete\n");
+    cursor_ = page.next.value_or(Cursor{});
   }
 
   // "c1: lock a S wait 100; unlock a" or "c1 s2 e1: ...": connection 1, speaking for session 2 as of epoch 1.
@@ -307,7 +274,7 @@ class Story {
       c.verb = Verb::kBootEnded;
     } else if (word == "mark" || word == "heard" || word == "expire") {
       c.verb = word == "mark" ? Verb::kMark : word == "heard" ? Verb::kHeard : Verb::kExpire;
-      in >> c.session.value;
+      in >> c.session.value >> c.heard_ms;
     } else if (word == "undeliver") {
       c.verb = Verb::kUndeliver;
       c.name = keep(in);
@@ -318,7 +285,8 @@ class Story {
     apply(from, {c});
   }
 
-  Machine machine_;
+  std::unique_ptr<Machine> machine_ = std::make_unique<Machine>();
+  Cursor cursor_;
   Scribe scribe_;
   int64_t now_ms_ = 0;
   uint64_t seq_ = 0;
