@@ -12,6 +12,10 @@ namespace cleat::sim {
 
 using replica::Trouble;
 
+namespace {
+constexpr uint64_t kNever = INT64_MAX;
+}
+
 Server::Server(World& world, Checks& checks, const Plan& plan, std::string dir)
     : world_(world),
       checks_(checks),
@@ -58,7 +62,13 @@ void Server::start() {
 void Server::open() {
   ++life_;
   serving_ = checked_ = stuck_ = false;
+  if (plan_.crashes && world_.rng.chance(0.1)) disk_->stop_after(static_cast<uint64_t>(world_.rng.in(0, 12)));
   auto opened = replica::Replica::open(options(), *this, *this);
+  if (disk_->stopped()) {
+    if (opened.ok()) replica_ = *std::move(opened);
+    return die_in_start();
+  }
+  disk_->stop_after(kNever);
   if (opened.status().code() == base::Code::kNoSpace) {
     world_.say("no room to start: " + opened.status().message());
     return world_.after(500'000, [this] {
@@ -76,6 +86,24 @@ void Server::open() {
   schedule(world_.now_us);
 }
 
+void Server::die_in_start() {
+  world_.cover(kCrashesInStart);
+  world_.say("node crashes while it starts");
+  lose_power();
+  world_.after(world_.rng.in(1'000, 200'000), [this] {
+    if (!up()) open();
+  });
+}
+
+void Server::lose_power() {
+  const uint64_t seed = world_.rng.next();
+  disk_->crash(seed);
+  files_->crash(seed + 1);
+  disk_->fail_syncs(false);
+  files_->fail_syncs(false);
+  replica_.reset();
+}
+
 // The power goes. What clients had asked is lost to them; they notice after a while.
 void Server::crash(bool in_a_write) {
   if (!up()) return;
@@ -83,12 +111,7 @@ void Server::crash(bool in_a_write) {
   failing_ = false;
   world_.say(in_a_write ? "node crashes in a write" : "node crashes");
   const uint64_t before = disk_->used_bytes();
-  const uint64_t seed = world_.rng.next();
-  disk_->crash(seed);
-  files_->crash(seed + 1);
-  disk_->fail_syncs(false);
-  files_->fail_syncs(false);
-  replica_.reset();
+  lose_power();
   if (disk_->used_bytes() != before || in_a_write) world_.cover(kCutTails);
   stop();
 }
@@ -274,7 +297,8 @@ void Server::empty_disk() {
 
 void Server::fail_next_sync() {
   failing_ = true;
-  disk_->fail_syncs(true);
+  if (world_.rng.chance(0.5)) return disk_->fail_syncs(true);
+  disk_->stop_after(static_cast<uint64_t>(world_.rng.in(0, 8)));
 }
 
 void Server::snapshot() {
@@ -286,6 +310,7 @@ void Server::end_faults() {
   disk_->set_sync_cost(0, 0);
   stalled_until_us_ = 0;
   disk_->fail_syncs(false);
+  disk_->stop_after(kNever);
   failing_ = false;
   if (!up()) open();
 }

@@ -73,6 +73,8 @@ class Server : public replica::Clock, private replica::Listener {
   void on_entry(uint64_t, std::string_view, bool replayed) override;
 
   void open();
+  void die_in_start();
+  void lose_power();
   bool try_open_with_rot();
   replica::Options options();
   void schedule(int64_t us);

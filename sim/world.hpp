@@ -39,6 +39,7 @@ namespace cleat::sim {
   V(kUndelivered, "undelivered")                      \
   V(kCrashes, "crashes")                              \
   V(kCrashesInWrite, "crashes in a write")            \
+  V(kCrashesInStart, "crashes while starting")        \
   V(kKills, "kills")                                  \
   V(kCutTails, "cut tails")                           \
   V(kFlipsRefused, "flipped bytes refused")           \

@@ -130,6 +130,27 @@ TEST(Durability, CutTailIsRefusedUntilTheBoundIsGivenUp) {
   EXPECT_EQ(reopen(o), payloads);
 }
 
+// Killed while the log turns over to a new file: the file is there, its header is not.
+TEST(Durability, FileWithoutHeaderAtTheEndIsBegunAnewAndReadForEver) {
+  TempDir dir(kMemory);
+  const Options o = one_voter(dir);
+  auto payloads = fill(o, 5);
+  spit(o.dir + "/log/0000000000000002.raftlog", "");
+  {
+    auto group = testing::open(o);
+    Applied applied;
+    drain(*group, &applied);
+    ASSERT_EQ(applied.payloads(), payloads);
+    for (int i = 0; i < 30; ++i) {
+      payloads.push_back(std::string(100'000, 'p'));
+      propose(*group, payloads.back());
+      drain(*group, &applied);
+    }
+  }
+  ASSERT_TRUE(fs::exists(o.dir + "/log/0000000000000004.raftlog"));
+  EXPECT_EQ(reopen(o), payloads);
+}
+
 TEST(Durability, GarbageAboveTheBoundIsCut) {
   TempDir dir(kMemory);
   const Options o = one_voter(dir);

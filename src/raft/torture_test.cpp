@@ -27,7 +27,7 @@ class Life {
     }
   }
 
-  uint64_t compactions = 0, purges = 0, refusals = 0, stops = 0, acknowledged = 0;
+  uint64_t compactions = 0, purges = 0, refusals = 0, stops = 0, deaths_in_open = 0, acknowledged = 0;
 
  private:
   uint64_t roll(uint64_t n) {
@@ -36,11 +36,16 @@ class Life {
   }
 
   void live() {
+    if (roll(4) == 0) disk_.stop_after(roll(12));
     auto opened = Group::open(options_);
+    if (disk_.stopped()) {
+      ++deaths_in_open;
+      return;
+    }
     ASSERT_TRUE(opened.ok()) << opened.status().message();
     Group& group = **opened;
     seen_.clear();
-    ASSERT_TRUE(turn(group));
+    if (!turn(group)) return;
     for (const auto& [index, payload] : acknowledged_) {
       if (options_.snapshot && index <= options_.snapshot->index) continue;
       ASSERT_TRUE(seen_.contains(index)) << "entry " << index << " is gone";
@@ -50,6 +55,7 @@ class Life {
     for (uint64_t n = roll(60); n > 0; --n) {
       ASSERT_TRUE(group.propose(testing::bytes(std::string(1 + roll(roll(8) ? 300 : 30'000), 'a' + n % 26))));
       if (roll(40) == 0) disk_.fail_syncs(true);
+      if (roll(40) == 0) disk_.stop_after(roll(20));
       if (roll(20) == 0) disk_.set_capacity(disk_.used_bytes() + roll(2000));
       if (!turn(group)) return;
       acknowledged_ = seen_;
@@ -104,12 +110,13 @@ TEST(Torture, WhateverWasAcknowledgedStays) {
   const char* more = std::getenv("CLEAT_TORTURE_SEEDS");
   const uint64_t seeds = more ? std::strtoull(more, nullptr, 10) : 30;
   const char* only = std::getenv("CLEAT_TORTURE_SEED");
-  uint64_t compactions = 0, purges = 0, refusals = 0, stops = 0;
+  uint64_t compactions = 0, purges = 0, refusals = 0, stops = 0, deaths_in_open = 0;
   for (uint64_t seed = only ? std::strtoull(only, nullptr, 10) : 1; seed <= seeds; ++seed) {
     Life life(seed);
     life.run(20);
     ASSERT_FALSE(HasFailure()) << "again with CLEAT_TORTURE_SEED=" << seed << " --gtest_filter=Torture.*";
     compactions += life.compactions, purges += life.purges, refusals += life.refusals, stops += life.stops;
+    deaths_in_open += life.deaths_in_open;
     if (only) break;
   }
   if (only) return;
@@ -117,6 +124,7 @@ TEST(Torture, WhateverWasAcknowledgedStays) {
   EXPECT_GT(purges, seeds);
   EXPECT_GT(refusals, seeds);
   EXPECT_GT(stops, seeds);
+  EXPECT_GT(deaths_in_open, seeds / 2);
 }
 
 }  // namespace

@@ -24,6 +24,9 @@ void VirtualDisk::ignore_syncs(bool ignore) {
 void VirtualDisk::fail_syncs(bool fail) {
   ce_disk_fail_syncs(disk_, fail);
 }
+void VirtualDisk::stop_after(uint64_t changes) {
+  ce_disk_stop_after(disk_, changes);
+}
 bool VirtualDisk::stopped() const {
   return ce_disk_stopped(disk_);
 }

@@ -27,9 +27,10 @@ class VirtualDisk {
   void set_capacity(uint64_t bytes);
   void set_sync_cost(uint64_t us, uint64_t us_per_kib);
   void fail_syncs(bool fail);
-  void ignore_syncs(bool ignore);  // they succeed and make nothing durable: a broken node, for make mutants
-  bool stopped() const;            // a sync failed since the last crash: the member counts as dead
-  uint64_t take_sync_us();         // what the syncs since the last call would have taken
+  void ignore_syncs(bool ignore);     // they succeed and make nothing durable: a broken node, for make mutants
+  void stop_after(uint64_t changes);  // the member dies before the change (write, sync, rename ...) after these
+  bool stopped() const;     // a sync failed or the changes ran out since the last crash: the member counts as dead
+  uint64_t take_sync_us();  // what the syncs since the last call would have taken
   uint64_t syncs() const;
   uint64_t used_bytes() const;
 

@@ -187,8 +187,10 @@ void ce_disk_set_capacity(const ce_disk* disk, uint64_t bytes);  // UINT64_MAX: 
 void ce_disk_set_sync_cost(const ce_disk* disk, uint64_t us, uint64_t us_per_kib);
 void ce_disk_fail_syncs(const ce_disk* disk, bool fail);
 void ce_disk_ignore_syncs(const ce_disk* disk, bool ignore);  // they succeed and make nothing durable
-bool ce_disk_stopped(const ce_disk* disk);                    // a sync failed since the last crash
-uint64_t ce_disk_take_sync_us(const ce_disk* disk);           // what the syncs since the last call would have taken
+// The member dies before the change (file made, renamed, deleted, written, truncated, synced) after the next `changes`.
+void ce_disk_stop_after(const ce_disk* disk, uint64_t changes);
+bool ce_disk_stopped(const ce_disk* disk);           // a sync failed, or the changes ran out, since the last crash
+uint64_t ce_disk_take_sync_us(const ce_disk* disk);  // what the syncs since the last call would have taken
 uint64_t ce_disk_syncs(const ce_disk* disk);
 uint64_t ce_disk_used(const ce_disk* disk);
 // Name of the n-th file, not terminated; its length, 0: no such file. Written only if it fits.

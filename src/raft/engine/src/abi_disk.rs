@@ -46,6 +46,10 @@ pub unsafe extern "C" fn ce_disk_fail_syncs(d: *const CDisk, fail: bool) {
     (*d).0.set_fail_syncs(fail);
 }
 
+#[no_mangle]
+pub unsafe extern "C" fn ce_disk_stop_after(d: *const CDisk, changes: u64) {
+    (*d).0.stop_after(changes);
+}
 
 #[no_mangle]
 pub unsafe extern "C" fn ce_disk_ignore_syncs(d: *const CDisk, ignore: bool) {

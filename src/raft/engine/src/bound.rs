@@ -36,11 +36,14 @@ impl Bound {
     pub fn open(fs: &Fs, dir: &Path, group: u64) -> io::Result<(Bound, Found)> {
         let path = dir.join("bound");
         if !fs.exists(&path) {
-            let file = fs.create(&path)?;
+            // Written aside: a process that dies here must not leave a file that looks damaged.
+            let aside = dir.join("bound.new");
+            let file = fs.create(&aside)?;
             let mut b = Bound { file, group, number: 0, index: 0 };
             b.file.write_all_at(0, &[0; 2 * SLOT])?;
             b.put(0)?;
             b.file.sync()?;
+            fs.rename(&aside, &path)?;
             fs.sync_dir(dir);
             return Ok((b, Found::New));
         }

@@ -2,9 +2,11 @@
 //! others follow, and panics over the hole; here such a file is found first, and named. Only the last file may end
 //! badly: all others were synced whole before the next was begun.
 //!
-//! A file of raft-engine 0.4.2, version 2: magic, version u64, alignment u64; then batches: length << 8 | compression
+//! A file of raft-engine 0.4.2: magic, version u64, and in version 2 alignment u64; then batches: length << 8 | compression
 //! u64, offset of the footer u64 (both big-endian), entries and their CRC-32 (little-endian, absent without entries),
-//! footer and its CRC-32, the latter combined with the low half of the file's number by exclusive or.
+//! footer and its CRC-32, the latter in version 2 combined with the low half of the file's number by exclusive or.
+//! Files are made in version 2; one that was left without a header by a process that died while it made it is begun anew
+//! in version 1.
 
 use std::io;
 use std::path::Path;
@@ -14,7 +16,8 @@ use raft_engine::env::{FileSystem, Handle, Permission};
 use crate::fs::Fs;
 
 const MAGIC: &[u8] = b"RAFT-LOG-FILE-HEADER-9986AB3E47F320B394C8E84916EB0ED5";
-const HEADER: usize = MAGIC.len() + 16;
+const VERSION_1: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 1];
+const VERSION_2: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0];
 const BATCH_HEADER: usize = 16;
 
 /// What is wrong with a file that is not the last, if anything is.
@@ -45,13 +48,14 @@ pub fn find_damage(fs: &Fs, dir: &Path) -> io::Result<Option<String>> {
 }
 
 fn check(data: &[u8], signature: u32) -> Result<(), usize> {
-    if data.len() < HEADER
-        || data[..MAGIC.len()] != *MAGIC
-        || data[MAGIC.len()..HEADER] != [0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]
-    {
+    let head = data.strip_prefix(MAGIC).ok_or(0usize)?;
+    let (mut at, signature) = if head.starts_with(&VERSION_2) {
+        (MAGIC.len() + VERSION_2.len(), signature)
+    } else if head.starts_with(&VERSION_1) {
+        (MAGIC.len() + VERSION_1.len(), 0)
+    } else {
         return Err(0);
-    }
-    let mut at = HEADER;
+    };
     while at < data.len() {
         at += batch(&data[at..], signature).ok_or(at)?;
     }

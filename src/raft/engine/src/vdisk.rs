@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 const SECTOR: usize = 512;
@@ -42,6 +42,8 @@ pub struct Disk {
     /// Handles of an older generation belong to a node that crashed: they succeed and change nothing.
     generation: AtomicU64,
     stopped: AtomicBool,
+    /// So many changes are still made; the next one stops the node.
+    changes_left: AtomicI64,
     used: AtomicU64,
     spent_us: AtomicU64,
     syncs: AtomicU64,
@@ -75,6 +77,7 @@ impl Disk {
             inner: Mutex::default(),
             generation: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
+            changes_left: AtomicI64::new(i64::MAX),
             used: AtomicU64::new(0),
             spent_us: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
@@ -89,9 +92,27 @@ impl Disk {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// A sync failed here: the node counts as dead, and what it was about to say must not be said.
+    /// The node counts as dead, and what it was about to say must not be said: a sync failed, or its changes ran out.
     pub fn stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
+    }
+
+    /// The node dies before the change after the next `changes` (a file made, renamed, deleted, written, truncated,
+    /// synced), wherever in the code that is.
+    pub fn stop_after(&self, changes: u64) {
+        self.changes_left.store(changes as i64, Ordering::Release);
+    }
+
+    /// Asked before each change. True: the node is dead, or dies now; nothing may change.
+    fn dies(&self, generation: u64) -> bool {
+        if generation != self.generation() || self.stopped() {
+            return true;
+        }
+        let dies = self.changes_left.fetch_sub(1, Ordering::AcqRel) <= 0;
+        if dies {
+            self.stopped.store(true, Ordering::Release);
+        }
+        dies
     }
 
     pub fn set_capacity(&self, bytes: Option<u64>) {
@@ -130,6 +151,7 @@ impl Disk {
         let inner = self.lock();
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.stopped.store(false, Ordering::Release);
+        self.stop_after(i64::MAX as u64);
         let mut dice = Dice(seed);
         let mut used = 0;
         for f in inner.files.values() {
@@ -189,7 +211,7 @@ impl Disk {
 
     pub fn create(self: &Arc<Self>, path: &Path, generation: u64) -> io::Result<VFile> {
         let mut inner = self.lock();
-        if generation != self.generation() || self.stopped() {
+        if self.dies(generation) {
             return Ok(VFile { disk: self.clone(), file: Arc::default(), generation });
         }
         std::fs::OpenOptions::new().create(true).append(true).open(path)?;
@@ -199,7 +221,7 @@ impl Disk {
 
     pub fn delete(&self, path: &Path, generation: u64) -> io::Result<()> {
         let mut inner = self.lock();
-        if generation != self.generation() || self.stopped() {
+        if self.dies(generation) {
             return Ok(());
         }
         if let Some(f) = inner.files.remove(path) {
@@ -210,7 +232,7 @@ impl Disk {
 
     pub fn rename(&self, from: &Path, to: &Path, generation: u64) -> io::Result<()> {
         let mut inner = self.lock();
-        if generation != self.generation() || self.stopped() {
+        if self.dies(generation) {
             return Ok(());
         }
         let Some(f) = inner.files.remove(from) else {
@@ -288,8 +310,8 @@ fn write_into(data: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
 }
 
 impl VFile {
-    fn dead(&self) -> bool {
-        self.generation != self.disk.generation() || self.disk.stopped()
+    fn dies(&self) -> bool {
+        self.disk.dies(self.generation)
     }
 
     pub fn size(&self) -> usize {
@@ -307,7 +329,7 @@ impl VFile {
 
     /// Writes all of it, or as much as there is room for and then ENOSPC, as a real file would.
     pub fn write_at(&self, offset: usize, bytes: &[u8]) -> io::Result<()> {
-        if self.dead() {
+        if self.dies() {
             return Ok(());
         }
         let capacity = self.disk.lock().capacity;
@@ -328,7 +350,7 @@ impl VFile {
     }
 
     pub fn truncate(&self, len: usize) {
-        if self.dead() {
+        if self.dies() {
             return;
         }
         let mut f = self.file.lock().unwrap();
@@ -347,7 +369,7 @@ impl VFile {
     }
 
     pub fn sync(&self) {
-        if self.dead() {
+        if self.dies() {
             return;
         }
         if self.disk.lock().ignore_syncs {
