@@ -78,8 +78,9 @@ Lines lines(const lock::SessionView& s) {
 }
 
 std::string line(const lock::Blocker& b) {
-  return fmt::format("kind {} session {} owner '{}' label '{}' {} fence {} retry {}", static_cast<int>(b.kind),
-                     b.session.value, b.owner, b.label, lock::short_name(b.mode), b.fence.value, b.retry_ms);
+  return fmt::format("kind {} session {} owner '{}' label '{}' {} fence {} granted {} held {} retry {}",
+                     static_cast<int>(b.kind), b.session.value, b.owner, b.label, lock::short_name(b.mode),
+                     b.fence.value, b.granted_wall_ms, b.held_ms, b.retry_ms);
 }
 
 std::string line(const lock::Totals& t) {

@@ -152,6 +152,8 @@ lock::Blocker Model::blocker(const std::string& name, Mode mode) const {
   for (const auto& h : it->second.holds) {
     if (may_both_hold(h.mode, mode)) continue;
     fill(lock::Blocker::Kind::kHeld, h.who, h.mode, h.fence, label_of(h.who.session));
+    b.granted_wall_ms = h.granted_wall_ms;
+    b.held_ms = now_.log_ms - h.granted_ms;
     b.retry_ms = ms_left(h);
     return b;
   }

@@ -236,6 +236,8 @@ Blocker Machine::blocker(std::string_view name, Mode mode) const {
     describe(Blocker::Kind::kHeld, c.session_id(h.session), h.who.view(), c.label_of(h.session));
     b.mode = h.mode;
     b.fence = h.fence;
+    b.granted_wall_ms = h.granted_wall_ms;
+    b.held_ms = c.log_ms - h.granted_ms;
     b.retry_ms = c.told(h.end_ms());
     return b;
   }

@@ -125,6 +125,7 @@ struct Blocker {
   std::string owner, label;
   Mode mode = Mode::kExclusive;
   base::Fence fence;
+  int64_t granted_wall_ms = 0, held_ms = 0;  // of kHeld, as in HoldView
   int64_t retry_ms = 0;  // when it may be worth to ask again: earliest known end, or a guess from hold times
 };
 

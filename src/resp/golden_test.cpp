@@ -91,6 +91,7 @@ lock::Blocker held_by() {
   b.kind = lock::Blocker::Kind::kHeld;
   b.session = base::SessionId{3};
   b.owner = "w1", b.label = "billing", b.fence = base::Fence{16}, b.retry_ms = 900;
+  b.granted_wall_ms = 1'700'000'000'123, b.held_ms = 4'100;
   return b;
 }
 
@@ -212,6 +213,8 @@ TEST(GoldenReplies, Pushes) {
   g.add("granted", [&](ReplyWriter& w) { write_outcome_push(w, o); });
   o.result = Result::kNotGranted, o.why = Why::kTimedOut;
   g.add("refused: timed out", [&](ReplyWriter& w) { write_outcome_push(w, o); });
+  const lock::Blocker b = held_by();
+  g.add("refused: timed out, held", [&](ReplyWriter& w) { write_outcome_push(w, o, &b); });
   o.result = Result::kNoSession, o.why = Why::kSessionExpired;
   g.add("refused with an error", [&](ReplyWriter& w) { write_outcome_push(w, o); });
   auto e = event();

@@ -33,12 +33,19 @@ void integer_or_nil(ReplyWriter& w, std::string_view key, int64_t v) {
 void write_holder(ReplyWriter& w, const lock::Blocker* blocker) {
   w.bulk("holder");
   if (blocker == nullptr || blocker->kind != lock::Blocker::Kind::kHeld) return w.nil();
-  w.map(5);
+  w.map(7);
   integer_or_nil(w, "session", number(blocker->session));
   w.field("owner", blocker->owner);
   w.field("label", blocker->label);
   w.field("mode", lock::long_name(blocker->mode));
   w.field_integer("fence", number(blocker->fence));
+  w.field_integer("granted_at", blocker->granted_wall_ms);
+  w.field_integer("held_ms", blocker->held_ms);
+}
+
+void text_or_nil(ReplyWriter& w, std::string_view key, std::string_view text) {
+  w.bulk(key);
+  text.empty() ? w.nil() : w.bulk(text);
 }
 
 void write_full_lock(ReplyWriter& w, const Outcome& o, const lock::Blocker* blocker) {
@@ -53,7 +60,7 @@ void write_full_lock(ReplyWriter& w, const Outcome& o, const lock::Blocker* bloc
   w.bulk("slot"), w.nil();
   integer_or_nil(w, "ttl", granted ? o.ms_left : 0);
   w.field_integer("waited_ms", o.waited_ms);
-  w.bulk("why"), why.empty() ? w.nil() : w.bulk(why);
+  text_or_nil(w, "why", why);
   integer_or_nil(w, "retry_ms", blocker != nullptr ? blocker->retry_ms : 0);
   write_holder(w, blocker);
 }
@@ -159,21 +166,23 @@ void write_outcome(ReplyWriter& w, const Outcome& o, bool full, const lock::Bloc
   }
 }
 
-void write_outcome_push(ReplyWriter& w, const Outcome& o) {
+void write_outcome_push(ReplyWriter& w, const Outcome& o, const lock::Blocker* blocker) {
   const bool granted = o.result == Result::kGranted;
   const std::string error = is_refusal(o.result) ? refusal_line(o) : std::string{};
+  if (!wants_blocker(o, true)) blocker = nullptr;
   begin_push(w, granted ? "granted" : "refused", o.name, o.req);
-  Fields f;
-  f.integer_or_nil("fence", granted ? number(o.fence) : 0);
-  f.nil("slot");
-  f.text("mode", lock::long_name(o.mode));
-  f.integer("revision", number(o.revision));
-  f.text_or_nil("why", granted ? std::string_view{} : lock::why_text(o.why));
-  f.integer_or_nil("ms_left", granted ? o.ms_left : 0);
-  f.integer("waited_ms", o.waited_ms);
-  f.text("owner", o.owner);
-  f.text_or_nil("error", error);
-  f.write(w);
+  w.map(11);
+  integer_or_nil(w, "fence", granted ? number(o.fence) : 0);
+  w.bulk("slot"), w.nil();
+  w.field("mode", lock::long_name(o.mode));
+  w.field_integer("revision", number(o.revision));
+  text_or_nil(w, "why", granted ? std::string_view{} : lock::why_text(o.why));
+  integer_or_nil(w, "ms_left", granted ? o.ms_left : 0);
+  w.field_integer("waited_ms", o.waited_ms);
+  w.field("owner", o.owner);
+  text_or_nil(w, "error", error);
+  integer_or_nil(w, "retry_ms", blocker != nullptr ? blocker->retry_ms : 0);
+  write_holder(w, blocker);
 }
 
 void write_lost_push(ReplyWriter& w, const lock::Event& e, uint64_t incarnation) {

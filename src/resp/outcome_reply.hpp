@@ -14,11 +14,12 @@ namespace cleat::resp {
 // The answer to a request. `full`: it asked for FULL; then `blocker` (may be null) says what stood in the way of one
 // that was not granted. An outcome that decides nothing yet for a request without ASYNC (kQueued) must not be given.
 void write_outcome(ReplyWriter&, const lock::Outcome&, bool full = false, const lock::Blocker* blocker = nullptr);
-// Whether write_outcome would look at a blocker: asking the machine for one is only then worth it.
+// Whether write_outcome would look at a blocker (write_outcome_push: always as with FULL): asking the machine for one
+// is only then worth it.
 bool wants_blocker(const lock::Outcome&, bool full);
 
-// The decision of an ASYNC request (outcome.pushed): kind granted or refused.
-void write_outcome_push(ReplyWriter&, const lock::Outcome&);
+// The decision of an ASYNC request (outcome.pushed): kind granted or refused. `blocker` as above.
+void write_outcome_push(ReplyWriter&, const lock::Outcome&, const lock::Blocker* blocker = nullptr);
 
 // What a holder is told unasked when it loses a hold (event.forced): kind lost.
 void write_lost_push(ReplyWriter&, const lock::Event&, uint64_t incarnation);

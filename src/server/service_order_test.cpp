@@ -173,6 +173,25 @@ TEST_F(ServiceOrder, AFullEntryIsContinuedInTheNextTurn) {
   EXPECT_EQ(take(a), ":1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n");
 }
 
+TEST_F(ServiceOrder, WhoeverWaitedInVainIsToldWhoHoldsIt) {
+  auto& holder = connect();
+  ask(holder, "SESSION OPEN LABEL billing");
+  ask(holder, "LOCK x OWNER w1 TTL 60000");
+  auto& a = connect(3);
+  auto& b = connect(3);
+  send(a, "LOCK x WAIT 100 FULL");
+  send(b, "LOCK x WAIT 100 REQ r ASYNC FULL");
+  pass(0);
+  EXPECT_EQ(take(b), "+QUEUED\r\n");
+  pass(150);
+  const std::string who =
+      "\\$8\r\nretry_ms\r\n:59[0-9]{3}\r\n\\$6\r\nholder\r\n%7\r\n\\$7\r\nsession\r\n:1\r\n"
+      "\\$5\r\nowner\r\n\\$2\r\nw1\r\n\\$5\r\nlabel\r\n\\$7\r\nbilling\r\n[^_]*"
+      "\\$10\r\ngranted_at\r\n:1700000001000\r\n\\$7\r\nheld_ms\r\n:150\r\n";
+  EXPECT_THAT(take(a), MatchesRegex("%8\r\n(.|\r|\n)*" + who));
+  EXPECT_THAT(take(b), MatchesRegex(">5\r\n\\$5\r\ncleat\r\n\\$7\r\nrefused\r\n(.|\r|\n)*" + who));
+}
+
 TEST_F(ServiceOrder, WithoutALeaderRequestsAreKeptForAWhile) {
   auto& a = connect();
   replica_->trouble = replica::Trouble::kNoQuorum;

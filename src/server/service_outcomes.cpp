@@ -77,10 +77,12 @@ bool Service::may_be_undone(const Outcome& o) {
 
 // To all RESP3 connections that speak for the session; a token's to the one that asked.
 void Service::push_outcome(const Outcome& o) {
+  lock::Blocker blocker;
+  if (resp::wants_blocker(o, true)) blocker = replica_->machine().blocker(o.name, o.mode);
   const auto push_to = [&](Connection& c) {
     if (c.gone || !c.resp3()) return;
     auto writer = c.writer();
-    resp::write_outcome_push(writer, o);
+    resp::write_outcome_push(writer, o, &blocker);
     ++metrics_.pushes;
     touch(c);
   };

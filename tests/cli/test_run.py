@@ -9,7 +9,7 @@ import sys
 import time
 import unittest
 
-from kit import CLEAT, Case, alive, wait_until
+from kit import CLEAT, WALL_TIME, Case, alive, wait_until
 
 FAMILY = {"wishes": ("family",), "names": ("child", "grandchild", "stray")}
 
@@ -55,12 +55,14 @@ class Ends(Case):
         self.cleat("lock", "it", "--ttl", "60s", status=0)
         mark = self.place / "ran"
         done = self.cleat("run", "it", "--no-wait", "--", "touch", mark, status=75)
-        self.assertRegex(done.stderr, r"^cleat run: it was not acquired: held by a token \(fence 1\); worth another try in \d+s\n$")
+        self.assertRegex(done.stderr, r"^cleat run: it was not acquired: held by a token \(fence 1\) since " + WALL_TIME +
+                         r"; worth another try in \d+s\n$")
         self.cleat("run", "it", "--no-wait", "-E", "0", "--", "touch", mark, status=0)
         started = time.monotonic()
         done = self.cleat("run", "it", "--wait", "300ms", "-E", "9", "--", "touch", mark, status=9)
         self.assertGreaterEqual(time.monotonic() - started, 0.3)
-        self.assertEqual(done.stderr, "cleat run: it was not acquired: timed out\n")
+        self.assertRegex(done.stderr, r"^cleat run: it was not acquired: timed out; held by a token \(fence 1\) since " + WALL_TIME +
+                         r"; worth another try in \d+(\.\d)?s\n$")
         self.assertFalse(mark.exists())
 
     def test_readers_share_writers_do_not(self):
