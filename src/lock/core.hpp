@@ -105,6 +105,7 @@ struct Core {
   Handle make_name(std::string_view name);
   NameExtra& extra_of(NameRecord& n);
   const NameExtra* extra(const NameRecord& n) const { return n.extra ? &extras[n.extra] : nullptr; }
+  Handle last_hold(const NameRecord& n) const { return n.extra ? extras[n.extra].last_hold : n.first_hold; }
   // After each command: of the names it changed, drops what is no longer needed, maybe the name itself. So handles of
   // names stay good within a command.
   void settle_all();
@@ -117,11 +118,9 @@ struct Core {
   void waiters_of(const NameRecord& n, const Identity& id, std::vector<Handle>& out) const;  // by arrival
   void enqueue(Handle waiter);
   void dequeue(Handle waiter);
-  void index_insert(NameExtra& x, const Identity& id, Handle tagged);
-  void index_erase(NameExtra& x, const Identity& id, Handle tagged);
   void index_all(NameRecord& n, NameExtra& x);
   bool is_identity(Handle tagged, const Identity& id) const;
-  Identity identity(const HoldRecord& h) const { return {h.session, h.who.view()}; }
+  Identity identity(const HoldRecord& h) const { return {h.session, h.who()}; }
   Identity identity(const WaiterRecord& w) const { return {w.session, w.who.view()}; }
 
   // grant.cpp: who may be granted, and granting
@@ -178,7 +177,7 @@ struct Core {
   void run_due();
   void end_hold(Handle hold, EventKind kind, Why why, bool unclean);
   Event event_of(const HoldRecord& h, EventKind kind, Why why) const;  // its views last as long as h and its REQ
-  void drop_hold(Handle hold);
+  Blobs3 drop_hold(Handle hold);  // its bytes, which views of it may still point to
   void leave_ghost(const HoldRecord& h);
   void link_ghost(Handle ghost);
   void remember_loss(SessionRecord& s, const NameRecord& n, base::Fence fence, Why why);
@@ -277,7 +276,7 @@ struct Core {
   base::Status load_session(base::Reader& in, uint32_t bucket);
   bool load_req(base::Reader& in, Handle session);
   bool relink(const base::SessionId& id, const std::string& req, ReqRecord::State state, Handle subject,
-              Handle& session, Handle& req_result, Blob& token_req);
+              Handle& session, Handle& req_result);
   base::Status link_holds();
   base::Status link_waiters();
   base::Status link_history();

@@ -55,11 +55,13 @@ void Core::run_due() {
 }
 
 // Takes the hold out of all lists, its REQ result counts from now on. The name must have been touched.
-void Core::drop_hold(Handle hold) {
+Blobs3 Core::drop_hold(Handle hold) {
   unlink_hold(hold);
   if (holds[hold].timer) timers.erase(holds[hold].timer);
   if (holds[hold].req_result) unpin_req(holds[hold].req_result);
+  Blobs3 bytes = std::move(holds[hold].bytes);
   holds.give(hold);
+  return bytes;
 }
 
 Event Core::event_of(const HoldRecord& h, EventKind kind, Why why) const {
@@ -71,13 +73,13 @@ Event Core::event_of(const HoldRecord& h, EventKind kind, Why why) const {
   e.fence = h.fence;
   e.session = session_id(h.session);
   e.holder = h.connection;
-  if (h.session) e.owner = h.who.view();
+  if (h.session) e.owner = h.who();
   e.label = label_of(h.session);
   if (!h.session)
-    e.req = h.token_req.view();
+    e.req = h.token_req();
   else if (h.req_result)
     e.req = reqs[h.req_result].req.view();
-  e.data = h.data.view();
+  e.data = h.data();
   return e;
 }
 
@@ -112,10 +114,10 @@ void Core::leave_ghost(const HoldRecord& h) {
   g.granted_ms = h.granted_ms;
   g.granted_wall_ms = h.granted_wall_ms;
   g.end_ms = log_ms + h.delay_ms;
-  g.who = Blob(h.who.view());
+  g.who = Blob(h.who());
   g.label = Blob(label_of(h.session));
   g.connection = h.connection;
-  g.data = Blob(h.data.view());
+  g.data = Blob(h.data());
   g.has_data = h.has_data;
   g.name = h.name;
   g.depth = h.depth;

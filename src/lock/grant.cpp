@@ -111,15 +111,13 @@ void Core::grant(Handle name, const Request& r) {
   if (r.ttl_ms && base::mutant("expire_early")) h.ttl_end_ms -= r.ttl_ms / 10 + 2;
   if (r.max_hold_ms) h.max_kept_ms = static_cast<uint32_t>(kept_ms(r.max_hold_ms, settings.margin_ppm));
   h.delay_ms = static_cast<uint32_t>(r.delay_ms);
-  h.who = Blob(r.id.who);
-  h.data = Blob(r.data);
+  h.bytes = Blobs3(r.id.who, r.data, r.id.session ? std::string_view{} : r.req);
   h.has_data = r.has_data;
   h.connection = r.connection;
   h.name = name;
   h.session = r.id.session;
   h.mode = r.mode;
   h.priority = r.priority;
-  if (!r.id.session) h.token_req = Blob(r.req);
   link_hold(hold);
   time_hold(hold);
 
@@ -133,7 +131,7 @@ void Core::grant(Handle name, const Request& r) {
   e.owner = r.owner;
   e.label = label_of(r.id.session);
   e.req = r.req;
-  e.data = h.data.view();
+  e.data = h.data();
   record(name, e);
 
   Outcome o = outcome_of(r);
@@ -193,7 +191,7 @@ void Core::reenter(Handle hold, const Request& r) {
   HoldRecord& h = holds[hold];
   touch_name(h.name);
   ++h.depth;
-  if (base::mutant("reentry_new_fence") && !(extra(names[h.name]) && extra(names[h.name])->indexed))
+  if (base::mutant("reentry_new_fence") && !(extra(names[h.name]) && extra(names[h.name])->indexes))
     h.fence = {++last_fence.value};
   if (r.ttl_ms && h.ttl_end_ms != kNever) {
     h.ttl_end_ms = std::max(h.ttl_end_ms, log_ms + kept_ms(r.ttl_ms, settings.margin_ppm));

@@ -100,11 +100,9 @@ void Core::unlock(const base::ConnectionRef& from, const Command& c) {
   Event e = event_of(h, EventKind::kReleased, Why::kReleased);
   e.held_ms = log_ms - h.granted_ms;
   if (base::mutant("fence_reused") && h.fence == last_fence) --last_fence.value;
-  const Blob data = std::move(h.data), req(e.req);
-  if (h.session) e.owner = c.owner;
-  e.data = data.view();
-  e.req = req.view();
-  drop_hold(holder.hold);
+  const Blob req(h.session ? e.req : std::string_view{});  // its record may be dropped as soon as nothing pins it
+  if (h.session) e.req = req.view();
+  const Blobs3 bytes = drop_hold(holder.hold);
   record(name, e);
   o.revision = revision;
   answer(holder, c.req);
@@ -135,7 +133,7 @@ void Core::put(const base::ConnectionRef& from, const Command& c) {
   if (holder.answered) return;
   HoldRecord& h = holds[holder.hold];
   touch_name(h.name);
-  h.data = Blob(c.data);
+  h.bytes = Blobs3(h.who(), c.data, h.token_req());
   h.has_data = true;
   const Handle name = h.name;
   Event e = event_of(h, EventKind::kData, Why::kNone);

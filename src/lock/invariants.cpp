@@ -23,7 +23,7 @@ std::string check_holds(const Core& c, Handle name, Counted& sum, NameExtra& see
     ++seen.holders;
     ++seen.held[static_cast<int>(h.mode)];
     if (h.name != name) return at(n, "a hold of another name is linked here");
-    if (!h.name_next && n.last_hold != i) return at(n, "its last hold is not the last of its list");
+    if (!h.name_next && c.last_hold(n) != i) return at(n, "its last hold is not the last of its list");
     if (h.name_next && c.holds[h.name_next].fence <= h.fence) return at(n, "fences of its holds do not rise");
     if (h.fence > c.last_fence) return at(n, "a fence above the last one given");
     if ((h.end_ms() != kNever) != (h.timer != 0)) return at(n, "a hold has an end without a timer or the reverse");

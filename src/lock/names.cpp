@@ -48,6 +48,7 @@ NameExtra& Core::extra_of(NameRecord& n) {
     if (n.first_hold) {  // without extra there is at most one
       extras[n.extra].holders = 1;
       extras[n.extra].held[static_cast<int>(holds[n.first_hold].mode)] = 1;
+      extras[n.extra].last_hold = n.first_hold;
     }
   }
   return extras[n.extra];
@@ -82,16 +83,16 @@ void Core::link_hold(Handle hold) {
   HoldRecord& h = holds[hold];
   NameRecord& n = names[h.name];
   if (n.first_hold) extra_of(n);
-  h.name_prev = n.last_hold;
-  (n.last_hold ? holds[n.last_hold].name_next : n.first_hold) = hold;
-  n.last_hold = hold;
+  h.name_prev = last_hold(n);
+  (h.name_prev ? holds[h.name_prev].name_next : n.first_hold) = hold;
   if (n.extra) {
     NameExtra& x = extras[n.extra];
+    x.last_hold = hold;
     ++x.holders;
     ++x.held[static_cast<int>(h.mode)];
-    if (x.indexed) {
-      index_insert(x, identity(h), hold);
-      x.by_fence.insert(fence_hash(h.fence), hold);
+    if (x.indexes) {
+      x.indexes->by_identity.insert(identity_hash(identity(h)), hold);
+      x.indexes->by_fence.insert(fence_hash(h.fence), hold);
     } else {
       index_all(n, x);
     }
@@ -108,15 +109,16 @@ void Core::unlink_hold(Handle hold) {
   HoldRecord& h = holds[hold];
   NameRecord& n = names[h.name];
   (h.name_prev ? holds[h.name_prev].name_next : n.first_hold) = h.name_next;
-  (h.name_next ? holds[h.name_next].name_prev : n.last_hold) = h.name_prev;
+  if (h.name_next) holds[h.name_next].name_prev = h.name_prev;
   if (n.extra) {
     NameExtra& x = extras[n.extra];
+    if (!h.name_next) x.last_hold = h.name_prev;
     --x.holders;
     --x.held[static_cast<int>(h.mode)];
-    if (x.indexed) {
-      index_erase(x, identity(h), hold);
-      x.by_fence.erase(fence_hash(h.fence), hold);
-      x.indexed = x.holders + x.waiters > 0;
+    if (x.indexes) {
+      x.indexes->by_identity.erase(identity_hash(identity(h)), hold);
+      x.indexes->by_fence.erase(fence_hash(h.fence), hold);
+      if (x.holders + x.waiters == 0) x.indexes.reset();
     }
   }
   if (!h.session) return;
@@ -131,30 +133,26 @@ bool Core::is_identity(Handle tagged, const Identity& id) const {
   return other.session == id.session && other.who == id.who;
 }
 
-void Core::index_insert(NameExtra& x, const Identity& id, Handle tagged) {
-  x.by_identity.insert(identity_hash(id), tagged);
-}
-
-void Core::index_erase(NameExtra& x, const Identity& id, Handle tagged) {
-  x.by_identity.erase(identity_hash(id), tagged);
-}
-
 // Builds the indexes once the name is crowded; they live until nobody holds or waits there.
 void Core::index_all(NameRecord& n, NameExtra& x) {
-  if (x.indexed || x.holders + x.waiters < kCrowded) return;
-  x.indexed = true;
+  if (x.indexes || x.holders + x.waiters < kCrowded) return;
+  x.indexes = std::make_unique<NameIndexes>();
   for (Handle h = n.first_hold; h; h = holds[h].name_next) {
-    index_insert(x, identity(holds[h]), h);
-    x.by_fence.insert(fence_hash(holds[h].fence), h);
+    x.indexes->by_identity.insert(identity_hash(identity(holds[h])), h);
+    x.indexes->by_fence.insert(fence_hash(holds[h].fence), h);
   }
-  auto add = [&](Handle w) { return index_insert(x, identity(waiters[w]), w | kWaiterBit), true; };
+  auto add = [&](Handle w) {
+    x.indexes->by_identity.insert(identity_hash(identity(waiters[w])), w | kWaiterBit);
+    return true;
+  };
   queue.walk(x.queue, 0, add);
 }
 
 Handle Core::find_hold(const NameRecord& n, const Identity& id) const {
   const NameExtra* x = extra(n);
-  if (x && x->indexed)
-    return x->by_identity.find(identity_hash(id), [&](Handle t) { return !(t & kWaiterBit) && is_identity(t, id); });
+  if (x && x->indexes)
+    return x->indexes->by_identity.find(identity_hash(id),
+                                        [&](Handle t) { return !(t & kWaiterBit) && is_identity(t, id); });
   for (Handle h = n.first_hold; h; h = holds[h].name_next)
     if (is_identity(h, id)) return h;
   return 0;
@@ -162,7 +160,8 @@ Handle Core::find_hold(const NameRecord& n, const Identity& id) const {
 
 Handle Core::find_fence(const NameRecord& n, base::Fence fence) const {
   const NameExtra* x = extra(n);
-  if (x && x->indexed) return x->by_fence.find(fence_hash(fence), [&](Handle h) { return holds[h].fence == fence; });
+  if (x && x->indexes)
+    return x->indexes->by_fence.find(fence_hash(fence), [&](Handle h) { return holds[h].fence == fence; });
   for (Handle h = n.first_hold; h; h = holds[h].name_next)
     if (holds[h].fence == fence) return h;
   return 0;
@@ -171,8 +170,8 @@ Handle Core::find_fence(const NameRecord& n, base::Fence fence) const {
 void Core::waiters_of(const NameRecord& n, const Identity& id, std::vector<Handle>& out) const {
   const NameExtra* x = extra(n);
   if (!x || !x->waiters) return;
-  if (x->indexed) {
-    x->by_identity.find(identity_hash(id), [&](Handle t) {
+  if (x->indexes) {
+    x->indexes->by_identity.find(identity_hash(id), [&](Handle t) {
       if ((t & kWaiterBit) && is_identity(t, id)) out.push_back(t & ~kWaiterBit);
       return false;
     });
@@ -192,8 +191,8 @@ void Core::enqueue(Handle waiter) {
   NameExtra& x = extra_of(n);
   queue.insert(x.queue, waiter);
   ++x.waiters;
-  if (x.indexed)
-    index_insert(x, identity(w), waiter | kWaiterBit);
+  if (x.indexes)
+    x.indexes->by_identity.insert(identity_hash(identity(w)), waiter | kWaiterBit);
   else
     index_all(n, x);
   if (!w.session) return;
@@ -215,9 +214,9 @@ void Core::dequeue(Handle waiter) {
   NameExtra& x = extras[names[w.name].extra];
   queue.erase(x.queue, waiter);
   --x.waiters;
-  if (x.indexed) {
-    index_erase(x, identity(w), waiter | kWaiterBit);
-    x.indexed = x.holders + x.waiters > 0;
+  if (x.indexes) {
+    x.indexes->by_identity.erase(identity_hash(identity(w)), waiter | kWaiterBit);
+    if (x.holders + x.waiters == 0) x.indexes.reset();
   }
   if (!w.session) return;
   SessionRecord& s = sessions[w.session];

@@ -100,7 +100,7 @@ enum class EventKind : uint8_t {
 };
 std::string_view event_text(EventKind);
 
-struct Event {
+struct EventFacts {
   base::Revision revision;
   EventKind kind = EventKind::kGranted;
   Why why = Why::kNone;
@@ -114,6 +114,9 @@ struct Event {
   int64_t wall_ms = 0;   // Unix time of the entry
   int64_t delay_ms = 0;  // ghost left behind; 0: none
   int64_t held_ms = 0;   // of a hold that ended: log time since its grant; for counters, not stored
+};
+
+struct Event : EventFacts {
   std::string_view name;
   std::string_view owner;
   std::string_view label;  // of the session

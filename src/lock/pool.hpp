@@ -85,4 +85,54 @@ class Blob {
   char* p_ = nullptr;
 };
 
+// Three fields of up to 65,535 bytes in one pointer: a byte that says which are there, their lengths, their bytes. For
+// records that there are a million of and that mostly have one of the three or none.
+class Blobs3 {
+ public:
+  Blobs3() = default;
+  Blobs3(std::string_view a, std::string_view b, std::string_view c) {
+    const std::string_view fields[] = {a, b, c};
+    size_t size = 1;
+    for (const std::string_view f : fields) {
+      CLEAT_CHECK(f.size() <= Blob::kMaxSize, "a field longer than the decoder lets through");
+      if (!f.empty()) size += sizeof(uint16_t) + f.size();
+    }
+    if (size == 1) return;
+    p_ = static_cast<char*>(std::malloc(size));
+    CLEAT_CHECK(p_ != nullptr, "out of memory");
+    char* out = p_ + 1;
+    *p_ = 0;
+    for (int i = 0; i < 3; ++i) {
+      if (fields[i].empty()) continue;
+      *p_ = static_cast<char>(*p_ | 1 << i);
+      const auto n = static_cast<uint16_t>(fields[i].size());
+      std::memcpy(out, &n, sizeof n);
+      std::memcpy(out + sizeof n, fields[i].data(), n);
+      out += sizeof n + n;
+    }
+  }
+  Blobs3(Blobs3&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
+  Blobs3& operator=(Blobs3&& o) noexcept {
+    std::swap(p_, o.p_);
+    return *this;
+  }
+  ~Blobs3() { std::free(p_); }
+
+  // Field 0, 1 or 2; it stays where it is when the Blobs3 is moved.
+  std::string_view operator[](int field) const {
+    if (!p_ || !(*p_ >> field & 1)) return {};
+    const char* at = p_ + 1;
+    for (int i = 0;; ++i) {
+      if (!(*p_ >> i & 1)) continue;
+      uint16_t n;
+      std::memcpy(&n, at, sizeof n);
+      if (i == field) return {at + sizeof n, n};
+      at += sizeof n + n;
+    }
+  }
+
+ private:
+  char* p_ = nullptr;
+};
+
 }  // namespace cleat::lock

@@ -11,11 +11,11 @@ HoldView Core::view(const HoldRecord& h) const {
   v.mode = h.mode;
   v.fence = h.fence;
   v.session = session_id(h.session);
-  if (h.session) v.owner = h.who.view();
+  if (h.session) v.owner = h.who();
   v.label = label_of(h.session);
   v.depth = h.depth;
   v.priority = h.priority;
-  if (h.has_data) v.data = h.data.view();
+  if (h.has_data) v.data = h.data();
   v.granted_wall_ms = h.granted_wall_ms;
   v.held_ms = log_ms - h.granted_ms;
   if (h.end_ms() != kNever) v.ms_left = told(h.end_ms());
@@ -118,7 +118,7 @@ LockSummary summary(const Core& c, const NameRecord& n) {
   s.waiters = x ? x->waiters : 0;
   s.delayed = x ? x->ghosts : 0;
   if (n.first_hold) s.mode = c.holds[n.first_hold].mode;
-  if (n.last_hold) s.fence = c.holds[n.last_hold].fence;
+  if (const Handle last = c.last_hold(n)) s.fence = c.holds[last].fence;
   return s;
 }
 
@@ -233,7 +233,7 @@ Blocker Machine::blocker(std::string_view name, Mode mode) const {
   for (Handle i = n.first_hold; i; i = c.holds[i].name_next) {
     const HoldRecord& h = c.holds[i];
     if (compatible(h.mode, mode)) continue;
-    describe(Blocker::Kind::kHeld, c.session_id(h.session), h.who.view(), c.label_of(h.session));
+    describe(Blocker::Kind::kHeld, c.session_id(h.session), h.who(), c.label_of(h.session));
     b.mode = h.mode;
     b.fence = h.fence;
     b.granted_wall_ms = h.granted_wall_ms;

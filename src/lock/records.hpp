@@ -28,9 +28,7 @@ struct HoldRecord {
   int64_t granted_ms = 0;
   int64_t granted_wall_ms = 0;
   int64_t ttl_end_ms = kNever;
-  Blob who;
-  Blob data;
-  Blob token_req;  // REQ of a token's request; a session's is its req_result
+  Blobs3 bytes;
   base::ConnectionRef connection;
   Handle name = 0, session = 0;
   Handle timer = 0;                           // place in the timers' heap
@@ -44,9 +42,14 @@ struct HoldRecord {
   uint8_t priority = 0;
   bool has_data = false;
 
+  std::string_view who() const { return bytes[0]; }
+  std::string_view data() const { return bytes[1]; }
+  std::string_view token_req() const { return bytes[2]; }  // REQ of a token's request; a session's is its req_result
   int64_t max_end_ms() const { return max_kept_ms ? granted_ms + max_kept_ms : kNever; }
   int64_t end_ms() const { return ttl_end_ms < max_end_ms() ? ttl_end_ms : max_end_ms(); }
 };
+
+static_assert(sizeof(HoldRecord) == 104);
 
 // What a hold lost uncleanly leaves behind for its DELAY. Its session may be gone, hence the copies.
 struct GhostRecord {
@@ -105,28 +108,35 @@ struct HistoryRecord {
   Mode mode = Mode::kExclusive;
 };
 
+// Of a crowded name.
+struct NameIndexes {
+  HandleTable by_identity;  // holds, and waiters with kWaiterBit
+  HandleTable by_fence;     // holds
+};
+
 // What a name has beyond one hold: counts by mode, queue, ghosts, history, and indexes once it is crowded.
 struct NameExtra {
   uint32_t held[kModes] = {};
   uint32_t delayed[kModes] = {};
   uint32_t holders = 0, ghosts = 0, waiters = 0, history = 0;
   Handle queue = 0;  // root of the tree of waiters
+  Handle last_hold = 0;
   Handle first_ghost = 0, last_ghost = 0;
   Handle first_history = 0, last_history = 0;
-  bool indexed = false;
-  HandleTable by_identity;  // holds, and waiters with kWaiterBit
-  HandleTable by_fence;     // holds
+  std::unique_ptr<NameIndexes> indexes;
 };
 
 struct NameRecord {
   Blob name;
   Handle extra = 0;
-  Handle first_hold = 0, last_hold = 0;
+  Handle first_hold = 0;  // the only one, if there is no extra
   uint16_t bucket = 0;
   bool active = false;     // counted in Totals::names
   bool pending = false;    // in a list of names whose queue is to be served
   bool unsettled = false;  // in Core::unsettled
 };
+
+static_assert(sizeof(NameRecord) == 24);
 
 // A decided outcome kept for its REQ, or the mark of one that waits.
 struct ReqRecord {

@@ -105,8 +105,6 @@ bool Core::load_hold(base::Reader& in, Handle name) {
   Fields f(in);
   HoldRecord h;
   h.fence = {f.number(s::hold::kFence, last_fence.value)};
-  h.who = f.blob(s::hold::kWho);
-  h.data = f.blob(s::hold::kData);
   h.has_data = f.flag(s::hold::kHasData);
   h.connection = f.connection(s::hold::kMember, s::hold::kBoot, s::hold::kConnection);
   h.granted_ms = f.stamp(s::hold::kGrantedMs);
@@ -119,13 +117,14 @@ bool Core::load_hold(base::Reader& in, Handle name) {
   h.priority = static_cast<uint8_t>(f.number(s::hold::kPriority, kMaxPriority));
   h.name = name;
   const base::SessionId session{f.number(s::hold::kSession, last_session)};
+  const std::string_view req = f.bytes(s::hold::kReq);
+  h.bytes = Blobs3(f.bytes(s::hold::kWho), f.bytes(s::hold::kData), session ? std::string_view{} : req);
   if (f.bad() || h.end_ms() <= log_ms || !h.fence || h.depth == 0 || h.granted_ms > log_ms ||
-      (!session && h.who.empty()))
+      (!session && h.who().empty()))
     return false;
-  const std::string req(f.bytes(s::hold::kReq));
   const Handle hold = holds.take();
   holds[hold] = std::move(h);
-  loading->linked_holds.push_back({hold, session, req});
+  loading->linked_holds.push_back({hold, session, std::string(req)});
   return true;
 }
 
@@ -174,12 +173,13 @@ bool Core::load_waiter(base::Reader& in, Handle name) {
   w.async = f.flag(s::waiter::kAsync);
   w.name = name;
   const base::SessionId session{f.number(s::waiter::kSession, last_session)};
+  const std::string_view req = f.bytes(s::waiter::kReq);
+  if (!session) w.token_req = Blob(req);
   if (f.bad() || w.deadline_ms <= log_ms || !w.arrival || w.asked_ms > log_ms || (!session && w.who.empty()))
     return false;
-  const std::string req(f.bytes(s::waiter::kReq));
   const Handle waiter = waiters.take();
   waiters[waiter] = std::move(w);
-  loading->linked_waiters.push_back({waiter, session, req});
+  loading->linked_waiters.push_back({waiter, session, std::string(req)});
   return true;
 }
 
@@ -322,10 +322,10 @@ base::Status Core::load_bucket(base::Reader& in) {
   }
 }
 
-// Gives the record its session and its REQ; false: they are not there.
+// Gives a session's record its session and its REQ; false: they are not there.
 bool Core::relink(const base::SessionId& id, const std::string& req, ReqRecord::State state, Handle subject,
-                  Handle& session, Handle& req_result, Blob& token_req) {
-  if (!id) return token_req = Blob(req), true;
+                  Handle& session, Handle& req_result) {
+  if (!id) return true;
   session = find_session(id);
   if (!session) return false;
   if (req.empty()) return true;
@@ -344,7 +344,7 @@ base::Status Core::link_holds() {
     HoldRecord& h = holds[l.record];
     if (h.fence == last) return corrupt("two holds have one fence");
     last = h.fence;
-    if (!relink(l.session, l.req, ReqRecord::State::kPinned, l.record, h.session, h.req_result, h.token_req))
+    if (!relink(l.session, l.req, ReqRecord::State::kPinned, l.record, h.session, h.req_result))
       return corrupt("a hold belongs to a session or request that is not there");
     const NameRecord& n = names[h.name];
     if (!holders_allow(n, h.mode)) return corrupt("two holds of a name are not compatible");
@@ -364,7 +364,7 @@ base::Status Core::link_waiters() {
     WaiterRecord& w = waiters[l.record];
     if (w.arrival == last) return corrupt("two waiters have one arrival");
     last = w.arrival;
-    if (!relink(l.session, l.req, ReqRecord::State::kWaiting, l.record, w.session, w.req_result, w.token_req))
+    if (!relink(l.session, l.req, ReqRecord::State::kWaiting, l.record, w.session, w.req_result))
       return corrupt("a waiter belongs to a session or request that is not there");
     enqueue(l.record);
     if (w.deadline_ms != kNever) set_timer(TimerKind::kWaiter, l.record, w.timer, w.deadline_ms, w.arrival);

@@ -91,10 +91,10 @@ void write(const Core& core, const HoldRecord& h, std::string& out) {
   FieldWriter w(out);
   w.number(s::hold::kFence, h.fence.value);
   w.number(s::hold::kSession, core.session_id(h.session).value);
-  w.bytes(s::hold::kWho, h.who.view());
-  w.bytes(s::hold::kData, h.data.view());
+  w.bytes(s::hold::kWho, h.who());
+  w.bytes(s::hold::kData, h.data());
   w.number(s::hold::kHasData, h.has_data);
-  w.bytes(s::hold::kReq, h.req_result ? core.reqs[h.req_result].req.view() : h.token_req.view());
+  w.bytes(s::hold::kReq, h.req_result ? core.reqs[h.req_result].req.view() : h.token_req());
   write(h.connection, s::hold::kMember, s::hold::kBoot, s::hold::kConnection, w);
   w.number(s::hold::kGrantedMs, number(h.granted_ms));
   w.number(s::hold::kGrantedWallMs, number(h.granted_wall_ms));

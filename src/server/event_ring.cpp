@@ -6,7 +6,7 @@ void EventRing::add(const lock::Event& event) {
   if (end_ - begin_ == capacity_) drop_oldest();
   if (slots_.size() < capacity_) slots_.emplace_back();
   Slot& s = slots_[static_cast<size_t>(end_++ % capacity_)];
-  s.event = event;
+  s.facts = event;
   s.name = static_cast<uint16_t>(event.name.size());
   s.owner = static_cast<uint16_t>(event.owner.size());
   s.label = static_cast<uint16_t>(event.label.size());
@@ -19,14 +19,15 @@ void EventRing::add(const lock::Event& event) {
 
 void EventRing::drop_oldest() {
   Slot& s = slots_[static_cast<size_t>(begin_++ % capacity_)];
-  dropped_through_ = s.event.revision;
+  dropped_through_ = s.facts.revision;
   bytes_ -= s.bytes.size();
   if (s.bytes.capacity() > 512) std::string().swap(s.bytes);
 }
 
 lock::Event EventRing::at(uint64_t position) const {
   const Slot& s = slot(position);
-  lock::Event event = s.event;
+  lock::Event event;
+  static_cast<lock::EventFacts&>(event) = s.facts;
   std::string_view bytes = s.bytes;
   const auto take = [&bytes](size_t n) {
     const auto part = bytes.substr(0, n);
@@ -45,7 +46,7 @@ uint64_t EventRing::position_after(base::Revision revision) const {
   uint64_t low = begin(), high = end();
   while (low < high) {
     const uint64_t middle = low + (high - low) / 2;
-    if (slot(middle).event.revision > revision) {
+    if (slot(middle).facts.revision > revision) {
       high = middle;
     } else {
       low = middle + 1;

@@ -30,7 +30,7 @@ class EventRing {
 
  private:
   struct Slot {
-    lock::Event event;  // its views are set by at()
+    lock::EventFacts facts;
     uint16_t name = 0, owner = 0, label = 0, req = 0;
     std::string bytes;
   };
