@@ -13,6 +13,7 @@ Outcome Core::outcome_of(const Request& r) const {
   o.verb = Verb::kLock;
   o.mode = r.mode;
   o.pushed = r.waited && r.async;
+  o.waited = r.waited;
   o.revision = revision;
   o.session = session_id(r.id.session);
   o.name = r.name;

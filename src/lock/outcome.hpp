@@ -63,6 +63,7 @@ struct Outcome {
   Mode held_mode = Mode::kExclusive;  // kMode
   Mode mode = Mode::kExclusive;       // asked or granted
   bool pushed = false;                // decides an earlier kQueued of an ASYNC request: goes out as a push
+  bool waited = false;                // it stood in the queue before: an earlier kQueued was of the same request
   bool repeated = false;              // a kept REQ result, or a join to a live hold or waiter: no new change
   base::Revision revision;            // of the change; for refusals the machine's at that time
   base::Fence fence;

@@ -88,6 +88,9 @@ struct Status {
   bool disk_full = false, snapshotting = false;
   uint64_t keep_alives_answered = 0, keep_alives_missed = 0, turns = 0, syncs = 0, entries = 0, commands = 0;
   int64_t last_sync_us = 0;  // how long the last synced write took
+  // The largest difference of clock rates that was measured against another member, in millionths, and against how many
+  // it was measured (time.md "Rates are watched"): none where there is one member.
+  int64_t clock_rate_difference_ppm = 0, clock_rate_members = 0;
 };
 
 class Replica {

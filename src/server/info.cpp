@@ -57,12 +57,15 @@ void clients_section(InfoText& text, const InfoSource& s) {
   text.line("output_buffer_bytes", number(s.output_bytes));
 }
 
-void replication_section(InfoText& text, const replica::Status& status) {
+void replication_section(InfoText& text, const InfoSource& s, const replica::Status& status) {
   text.line("role", status.leads ? "leader" : "follower");
+  text.line("leader", status.leads ? std::string_view(s.config.listen) : std::string_view());
   text.line("connected_slaves", 0);
   text.line("term", number(status.term));
   text.line("commit", number(status.commit));
   text.line("applied", number(status.applied));
+  text.line("clock_rate_difference_ppm", status.clock_rate_difference_ppm);
+  text.line("clock_rate_members", status.clock_rate_members);
 }
 
 void locks_section(InfoText& text, const InfoSource& s, const lock::Totals& t) {
@@ -74,6 +77,7 @@ void locks_section(InfoText& text, const InfoSource& s, const lock::Totals& t) {
   text.line("revision", number(s.replica.machine().revision().value));
   text.line("last_fence", number(s.replica.machine().last_fence().value));
   text.line("lock_requests", number(m.lock_requests));
+  text.line("lock_requests_repeated", number(m.lock_repeats));
   text.line("acquired_at_once", number(m.granted_at_once));
   text.line("acquired_after_wait", number(m.granted_after_wait));
   text.line("not_acquired_busy", number(m.busy));
@@ -146,7 +150,7 @@ std::string info_text(const InfoSource& s, resp::Words sections) {
   InfoText text(sections);
   if (text.section("Server")) server_section(text, s);
   if (text.section("Clients")) clients_section(text, s);
-  if (text.section("Replication")) replication_section(text, status);
+  if (text.section("Replication")) replication_section(text, s, status);
   if (text.section("Locks")) locks_section(text, s, totals);
   if (text.section("Sessions")) sessions_section(text, s, totals, status);
   if (text.section("Disk")) disk_section(text, s, status);

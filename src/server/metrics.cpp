@@ -11,17 +11,21 @@ void Metrics::count(const lock::Outcome& o) {
   if (o.verb == Verb::kUnlock) unlocks += o.result == Result::kDone;
   if (o.verb == Verb::kRenew) renewals += o.result == Result::kDone;
   if (o.verb == Verb::kOpenSession) sessions_opened += o.result == Result::kOpened;
-  if (o.verb != Verb::kLock || o.repeated) return;
-  if (o.result == Result::kQueued) {
-    ++lock_requests, ++had_to_wait;
+  if (o.verb != Verb::kLock) return;
+  if (!o.waited) ++lock_requests;  // what was queued before was counted then
+  if (o.repeated) {
+    ++lock_repeats;
     return;
   }
-  // What was queued before was counted as a request then.
-  const bool waited = o.pushed || o.waited_ms > 0 || o.why == Why::kTimedOut || o.why == Why::kCancelled;
-  if (!waited) ++lock_requests;
+  if (o.result == Result::kQueued) {
+    ++had_to_wait;
+    return;
+  }
+  // A repeated request took its place in the queue, and gets the decision.
+  if (o.result == Result::kNotGranted && o.why == Why::kTakenOver) return;
   switch (o.result) {
     case Result::kGranted:
-      ++(waited ? granted_after_wait : granted_at_once);
+      ++(o.waited ? granted_after_wait : granted_at_once);
       wait_ms.add(o.waited_ms);
       break;
     case Result::kNotGranted:

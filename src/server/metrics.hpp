@@ -12,7 +12,8 @@ struct Metrics {
   uint64_t connections_accepted = 0, connections_refused = 0, connections_dropped_slow = 0, connections_killed = 0;
   uint64_t commands = 0, protocol_errors = 0, bytes_in = 0, bytes_out = 0;
 
-  uint64_t lock_requests = 0, granted_at_once = 0, granted_after_wait = 0, had_to_wait = 0;
+  // lock_repeats: of them, those that joined a hold or waiter of their own or got the kept result of their REQ.
+  uint64_t lock_requests = 0, lock_repeats = 0, granted_at_once = 0, granted_after_wait = 0, had_to_wait = 0;
   uint64_t busy = 0, timed_out = 0, cancelled = 0, refused_deadlock = 0, refused_mode = 0, refused_limit = 0,
            refused_session = 0, refused_disk_full = 0, refused_other = 0;
   uint64_t unlocks = 0, renewals = 0, undelivered = 0;

@@ -44,6 +44,40 @@ TEST_F(ServiceCommands, InfoCountsAcquisitionsByResult) {
   }
 }
 
+TEST_F(ServiceCommands, InfoCountsEachRequestOnce) {
+  auto& a = connect();
+  auto& b = connect(3);
+  ask(a, "LOCK x TOKEN t TTL 60000");
+  ask(a, "LOCK x TOKEN t TTL 60000");  // joins its hold
+  ask(b, "SESSION OPEN");
+  ask(b, "LOCK x REQ r1 ASYNC");
+  ask(b, "LOCK x REQ r1 ASYNC");  // joins its waiter
+  send(b, "LOCK x");
+  run();
+  drop(b);  // what waits there ends with it
+  ask(a, "LOCK y TOKEN u TTL 60000");
+  auto& c = connect();
+  ask(c, "LOCK y TOKEN w TTL 60000 WAIT 60000");
+  ask(a, "LOCK y TOKEN w TTL 60000 WAIT 60000");  // takes its place
+  const std::string got = ask(connect(), "INFO");
+  for (const char* line : {"lock_requests:8", "lock_requests_repeated:3", "acquired_at_once:2", "acquired_after_wait:0",
+                           "not_acquired_busy:0", "not_acquired_cancelled:1", "contention_rate:0.3750"}) {
+    EXPECT_THAT(got, HasSubstr("\r\n" + std::string(line) + "\r\n"));
+  }
+}
+
+TEST_F(ServiceCommands, InfoNamesTheLeaderAndTheClockRates) {
+  config_.listen = "127.0.0.1:7421";
+  auto& a = connect();
+  const std::string got = ask(a, "INFO replication");
+  for (const char* line :
+       {"role:leader", "leader:127.0.0.1:7421", "clock_rate_difference_ppm:0", "clock_rate_members:0"}) {
+    EXPECT_THAT(got, HasSubstr("\r\n" + std::string(line) + "\r\n"));
+  }
+  replica_->trouble = replica::Trouble::kNoQuorum;
+  EXPECT_THAT(ask(a, "INFO replication"), HasSubstr("\r\nrole:follower\r\nleader:\r\n"));
+}
+
 TEST_F(ServiceCommands, InfoOfOneSection) {
   auto& a = connect();
   EXPECT_THAT(ask(a, "INFO clients"), AllOf(HasSubstr("# Clients\r\n"), Not(HasSubstr("# Server"))));

@@ -65,7 +65,11 @@ class DirectReplica final : public replica::Replica {
   }
   std::optional<int64_t> next_wake_us() const override { return wake_us; }
   const lock::Machine& machine() const override { return machine_; }
-  replica::Status status() const override { return {}; }
+  replica::Status status() const override {
+    replica::Status status;
+    status.leads = trouble == replica::Trouble::kNone;
+    return status;
+  }
   void begin_snapshot() override {}
   base::Status close() override { return {}; }
   void expire(base::SessionId id) {
