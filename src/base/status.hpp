@@ -18,6 +18,7 @@ enum class Code {
   kBusy,     // somebody else has it: port, directory lock
   kNoSpace,  // may be tried again when there is room
   kIo,
+  kUnavailable,  // no answer in time: it may or may not have been done
 };
 
 class [[nodiscard]] Status {

@@ -16,6 +16,8 @@
 #include "base/ids.hpp"
 #include "base/status.hpp"
 #include "lock/machine.hpp"
+#include "replica/members.hpp"
+#include "replica/outbox.hpp"
 
 namespace cleat::raft {
 class VirtualDisk;
@@ -60,6 +62,17 @@ class Listener : public lock::Sink {
   // This member began or ceased to lead (spec: role in INFO; the driver holds or releases requests).
   virtual void on_leadership(bool leads, uint64_t term) = 0;
   virtual void on_log(int level, std::string_view line) = 0;  // 0 debug .. 4 critical
+  // The first entry of this term is applied here. What was taken in an older term and was not met in the log by now
+  // (no outcome, not queued) will never be: it may be asked again.
+  virtual void on_term(uint64_t term) { (void)term; }
+  // A leader's snapshot took the place of the machine's state: outcomes and events of the entries that it covers were
+  // not told here.
+  virtual void on_state_replaced() {}
+  // What became of change_members(); kInvalid, kBusy or kNotFound with a line for the operator: refused, nothing was
+  // done. kUnavailable: it may or may not have been done.
+  virtual void on_members_changed(uint64_t cookie, const base::Status&) { (void)cookie; }
+  // The membership that is in force: at the start, and after each change of it.
+  virtual void on_members(const Members&) {}
   // An entry is about to be applied; `replayed`: it was decided before this start, and nothing else is told of it. For
   // tests and models that follow the log.
   virtual void on_entry(uint64_t index, std::string_view entry, bool replayed) {
@@ -71,6 +84,11 @@ struct Options {
   std::string dir;
   uint64_t group = 1;
   uint32_t member = 1;
+  // Those who founded the group, this member among them; only read when the directory holds no group yet. Empty: this
+  // directory joins a group that exists, and waits for its leader's snapshot.
+  std::vector<Member> founders = {{1, "node", ""}};
+  Outbox* outbox = nullptr;                 // null: a group of one
+  std::string client_address;               // told to the other members, for their clients
   lock::Settings settings;                  // proposed as kConfigure when the group's differ
   uint64_t snapshot_log_bytes = 64u << 20;  // a snapshot begins when the log since the last one is larger
   uint64_t min_free_bytes = 256u << 20;     // below: new locks get DISKFULL (engine.md rule 13)
@@ -82,8 +100,26 @@ struct Options {
   storage::FileSystem* files = nullptr;     // simulator; null: the real one
 };
 
+// Of another member, as the leader (match) and this member (the rest) know it.
+struct PeerStatus {
+  uint32_t id = 0;
+  bool up = false;  // a connection to it stands
+  bool voter = false;
+  uint64_t match = 0;  // entries that it has, for sure; known to the leader only
+  uint32_t boot = 0, level = 0;
+  uint64_t applied = 0;  // as it last said
+  std::string client_address;
+  int64_t heard_us_ago = -1;  // -1: not since this member's start
+  int64_t round_trip_us = -1;
+  int snapshot_percent = -1;  // of a snapshot under way to it; -1: none
+  int64_t clock_ppm = 0;      // how much faster its clock runs than this member's, once known
+};
+
 struct Status {
   bool leads = false;
+  uint32_t leader = 0;  // member; 0: none known
+  bool voter = true;
+  std::vector<PeerStatus> peers;
   uint64_t term = 0, commit = 0, applied = 0, log_bytes = 0, snapshot_index = 0, free_bytes = 0;
   bool disk_full = false, snapshotting = false;
   uint64_t keep_alives_answered = 0, keep_alives_missed = 0, turns = 0, syncs = 0, entries = 0, commands = 0;
@@ -115,6 +151,25 @@ class Replica {
 
   // Not all input that had arrived was read before this step(): no session may be ended by silence in it.
   virtual void input_left() = 0;
+
+  // From the transport, in the order sent: input of the next step(). `member` is whom the connection proved to be.
+  virtual void receive(uint32_t member, std::string_view message) { (void)member, (void)message; }
+  // A connection for sending to that member was made, or lost (what was under way may be lost, too).
+  virtual void peer_up(uint32_t member, uint32_t boot, uint32_t level) { (void)member, (void)boot, (void)level; }
+  virtual void peer_down(uint32_t member) { (void)member; }
+
+  // Asks for a change of the membership, on the leader. One at a time; answered by on_members_changed(). A learner is
+  // promoted only when it has caught up; nothing is done that would lose the quorum of those who are up.
+  virtual void change_members(uint64_t cookie, const MemberChange&) { (void)cookie; }
+  // Asks this leader to hand over to that voter. kInvalid, kBusy, kUnavailable; ok: asked (see status()).
+  virtual base::Status transfer(uint32_t member) {
+    (void)member;
+    return {base::Code::kInvalid, "there is nobody to hand over to"};
+  }
+  virtual const Members& members() const {
+    static const Members kNone;
+    return kNone;
+  }
 
   // One pump turn. The listener may add input, which belongs to the next turn. false: nothing was left to do and
   // nothing is under way.
