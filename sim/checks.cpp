@@ -60,6 +60,7 @@ void Checks::entry(uint64_t index, std::string_view bytes, bool replayed, int64_
   read_asked(bytes);
   if (!machine_->apply(bytes, *this).ok()) world_.fail("log", "an entry of the log can't be applied");
   check_waiters_served();
+  check_undone();
   if (++entries_ % 64 == 0)
     if (const std::string broken = machine_->check_invariants(); !broken.empty())
       world_.fail("invariants", "the machine's own invariants: " + broken);
@@ -74,6 +75,7 @@ void Checks::read_asked(std::string_view bytes) {
     while (reader.next_command(c)) {
       if (c.verb == lock::Verb::kMark) world_.cover(kMarks);
       if (c.verb == lock::Verb::kHeard) world_.cover(kHeards);
+      if (c.verb == lock::Verb::kUndeliver) undoing_[c.fence.value] = {std::string(c.name), depth_of(c.name, c.fence)};
       asked_[{from.connection, {from.boot, c.seq}}] = {
           c.verb, std::string(c.name), std::string(c.owner), std::string(c.req), std::string(c.token),
           c.mode, c.priority};
@@ -119,7 +121,10 @@ void Checks::on_outcome(const lock::Outcome& o) {
   }
   if (o.result == Result::kNotGranted && o.why == lock::Why::kTimedOut) world_.cover(kTimeouts);
   if (o.result == Result::kNotGranted && o.why == lock::Why::kCancelled) world_.cover(kCancels);
-  if (o.depth > 1 && o.result == Result::kGranted) world_.cover(kReentries);
+  if (o.depth > 1 && o.result == Result::kGranted) {
+    world_.cover(kReentries);
+    undoing_.erase(o.fence.value);  // entered again in the same entry
+  }
   if (waited != waiters_.end()) waiters_.erase(waited);
 }
 
@@ -188,6 +193,7 @@ void Checks::granted(const lock::Event& e) {
   }
   holds[e.fence.value] = {e.mode, e.session.value, std::string(e.owner), e.depth, false};
   if (e.session && !e.req.empty()) {
+    named_fences_.insert(e.fence.value);
     const auto [first, fresh] = granted_by_req_.try_emplace({e.session.value, std::string(e.req)}, e.fence.value);
     if (!fresh)
       return world_.fail("exactly once", fmt::format("exactly once: REQ {} of session {} was granted twice: {} and {}",
@@ -293,6 +299,22 @@ void Checks::check_waiters_served() {
     if (view.waiters_total > 0 && view.holders_total == 0 && view.delayed_total == 0)
       return world_.fail("order", fmt::format("order: '{}' is free, but {} wait for it", name, view.waiters_total));
   }
+}
+
+// A grant that could not be delivered is undone: its holder never knew, and nobody else would let it go.
+void Checks::check_undone() {
+  for (const auto& [fence, u] : undoing_)
+    if (u.depth > 0 && named_fences_.count(fence) == 0 && depth_of(u.name, {fence}) == u.depth)
+      world_.fail("undelivered",
+                  fmt::format("undelivered: fence {} of '{}' stays, though nobody was told of it", fence, u.name));
+  undoing_.clear();
+}
+
+uint32_t Checks::depth_of(std::string_view name, base::Fence fence) const {
+  const lock::NameView view = machine_->show(name, {.count = 1000});
+  for (const lock::HoldView& h : view.holders)
+    if (h.fence == fence) return h.depth;
+  return 0;
 }
 
 void Checks::event_told(const lock::Event& e) {

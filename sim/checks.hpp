@@ -70,6 +70,8 @@ class Checks : private lock::Sink {
   void check_order(const lock::Outcome&, const Asked&, const Waiter* waited);
   void check_beliefs(const lock::Event&);
   void check_waiters_served();
+  void check_undone();
+  uint32_t depth_of(std::string_view name, base::Fence) const;
   bool stops(const Hold&, lock::Mode) const;
   void read_asked(std::string_view bytes);
 
@@ -89,9 +91,14 @@ class Checks : private lock::Sink {
   std::map<std::pair<uint64_t, std::string>, uint64_t> granted_by_req_;
   std::map<std::pair<uint64_t, std::string>, std::pair<lock::Result, uint64_t>> answers_;
   std::map<uint64_t, uint64_t> losses_;
-  std::set<uint64_t> ended_sessions_, ended_fences_, inherited_marks_;
+  std::set<uint64_t> ended_sessions_, ended_fences_, named_fences_, inherited_marks_;
   std::map<uint64_t, int64_t> ttl_ms_, arrived_;
-  std::map<uint64_t, uint64_t> told_;  // revision -> fence of events, to compare the server's with ours
+  struct Undoing {
+    std::string name;
+    uint32_t depth;  // of the hold before
+  };
+  std::map<uint64_t, Undoing> undoing_;  // by fence: grants that this entry says could not be delivered
+  std::map<uint64_t, uint64_t> told_;    // revision -> fence of events, to compare the server's with ours
   uint64_t entries_ = 0;
   bool replayed_ = false;
 };

@@ -72,10 +72,18 @@ bool Client::blocking_wait() const {
   return std::any_of(pending_.begin(), pending_.end(), [](const auto& p) { return !p.second.request.c.async; });
 }
 
+bool Client::waits_unnamed() const {
+  return std::any_of(pending_.begin(), pending_.end(), [](const auto& p) {
+    const Request& r = p.second.request;
+    return r.c.verb == Verb::kLock && r.req.empty() && r.token.empty();
+  });
+}
+
 void Client::act() {
   if (finishing_ && sort_ != Sort::kToken && tired()) return give_up();
   if (sort_ == Sort::kExplicit && !attached_) return;
-  if (plan_.drops && !finishing_ && world_.rng.chance(0.01)) return drop_connection();
+  // More often while something waits that nobody can ask for again.
+  if (plan_.drops && !finishing_ && world_.rng.chance(waits_unnamed() ? 0.15 : 0.01)) return drop_connection();
   if (plan_.deaths && !finishing_ && world_.rng.chance(0.002)) return die();
   const bool busy = blocking_wait();
   if (busy && world_.rng.chance(0.9)) return;  // sometimes it pipelines behind what waits

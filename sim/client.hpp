@@ -66,6 +66,7 @@ class Client : public Receiver {
   void on_lost(uint64_t fence);
   void session_confirmed(int64_t sent_us);
   bool blocking_wait() const;
+  bool waits_unnamed() const;
   int64_t now_us() const { return beliefs_.clocks[static_cast<size_t>(id_)].at(world_.now_us); }
 
   World& world_;

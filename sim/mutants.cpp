@@ -25,6 +25,8 @@ constexpr const char* kMutants[] = {
     "log_time_counts_stall",
     "log_time_restarts_at_zero",
     "snapshot_of_wrong_index",
+    "snapshot_rot_ignored",
+    "undeliver_ignored",
 };
 
 // What needs a change of leader, or is seen sooner by a directed test: the tests of replica/ beside this binary.

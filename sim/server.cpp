@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/mutant.hpp"
+#include "storage/snapshot.hpp"
 
 namespace cleat::sim {
 
@@ -125,6 +126,7 @@ void Server::kill() {
   world_.say("node is killed");
   replica_.reset();
   stop();
+  if (plan_.flips && !world_.failed()) refuse_damaged_snapshot();
   if (plan_.flips && !world_.failed() && world_.rng.chance(0.5) && !try_open_with_rot()) world_.cover(kFlipsHarmless);
 }
 
@@ -176,6 +178,26 @@ bool Server::try_open_with_rot() {
   if (disk_->read(path).size() > offset && disk_->read(path)[offset] == static_cast<uint8_t>(bytes[offset] ^ mask))
     disk_->flip(path, offset, mask);
   return false;
+}
+
+// Every byte of the snapshot that a start needs is guarded: with any of them changed the node does not start, and says
+// which file is damaged. With the byte put right it starts as if nothing had been.
+void Server::refuse_damaged_snapshot() {
+  const auto snapshots = storage::list_snapshots(*files_, dir_ + "/snapshots");
+  if (!snapshots.ok() || snapshots->empty()) return;
+  const std::string& path = snapshots->front().path;
+  const uint64_t offset = world_.rng.next() % files_->content(path).size();
+  const auto mask = static_cast<uint8_t>(1u << world_.rng.in(0, 7));
+  files_->flip(path, offset, mask);
+  auto opened = replica::Replica::open(options(), *this, *this);
+  const std::string said = opened.ok() ? "it starts" : opened.status().message();
+  world_.say(fmt::format("rot in {} at {}: {}", path, offset, said));
+  if (opened.ok() || opened.status().code() != base::Code::kCorrupt || said.find(path) == std::string::npos ||
+      said.find("is damaged at byte") == std::string::npos)
+    world_.fail("rot", fmt::format("rot: byte {} of the snapshot is another, and the node says: {}", offset, said));
+  world_.cover(kSnapshotRot);
+  if (opened.ok()) (*std::move(opened)).reset();
+  files_->flip(path, offset, mask);
 }
 
 uint64_t Server::connect(Receiver* client) {

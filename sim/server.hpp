@@ -60,6 +60,7 @@ class Server : public replica::Clock, private replica::Listener {
     bool open = true, told_closed = false, clean = false;
     int64_t heard_us = 0;
     bool vanished = false;
+    int64_t told_at_us = -1;  // when the log hears that it closed; -1: not known yet
   };
 
   void on_outcome(const lock::Outcome&) override;
@@ -76,6 +77,7 @@ class Server : public replica::Clock, private replica::Listener {
   void die_in_start();
   void lose_power();
   bool try_open_with_rot();
+  void refuse_damaged_snapshot();
   replica::Options options();
   void schedule(int64_t us);
   void turn();

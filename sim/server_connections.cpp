@@ -107,7 +107,12 @@ lock::Command Server::complete(const Connection& c, const Request& r) const {
 }
 
 void Server::feed_closed(uint64_t id, Connection& c) {
-  if (world_.rng.chance(0.5)) return schedule(world_.now_us + 2'000);  // the log hears of it a little later
+  // The log hears of it a little later, or much: meanwhile the connection's waiters may be granted.
+  if (c.told_at_us < 0)
+    c.told_at_us = world_.now_us + (world_.rng.chance(0.5)   ? 0
+                                    : world_.rng.chance(0.6) ? world_.rng.in(500, 4'000)
+                                                             : world_.rng.in(4'000, 400'000));
+  if (world_.now_us < c.told_at_us) return schedule(c.told_at_us);
   lock::Command closed;
   closed.verb = lock::Verb::kConnectionClosed;
   closed.clean = c.clean;

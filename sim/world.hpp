@@ -44,6 +44,7 @@ namespace cleat::sim {
   V(kCutTails, "cut tails")                           \
   V(kFlipsRefused, "flipped bytes refused")           \
   V(kFlipsHarmless, "flipped bytes that hid nothing") \
+  V(kSnapshotRot, "damaged snapshots refused")        \
   V(kSnapshots, "snapshots")                          \
   V(kSnapshotLoads, "snapshot loads")                 \
   V(kStalls, "stalls")                                \

@@ -180,7 +180,7 @@ void Core::cancel(const base::ConnectionRef& from, const Command& c) {
 void Core::undeliver(const Command& c) {
   const Handle name = find_name(c.name);
   const Handle hold = name ? find_fence(names[name], c.fence) : 0;
-  if (!hold || !holds[hold].session) return;
+  if (!hold || !holds[hold].session || base::mutant("undeliver_ignored")) return;
   HoldRecord& h = holds[hold];
   if (h.depth == 1 && h.req_result) return;
   if (h.depth > 1) {

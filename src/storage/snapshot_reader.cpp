@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "base/bytes.hpp"
+#include "base/mutant.hpp"
 #include "storage/snapshot.hpp"
 #include "storage/snapshot_format.hpp"
 
@@ -67,7 +68,7 @@ base::Result<SnapshotReader::Frame> SnapshotReader::frame() {
   uint64_t sum = 0;
   std::memcpy(&sum, whole.data() + whole.size() - kFrameSum, sizeof sum);
   const std::string_view body(whole.data(), whole.size() - kFrameSum);
-  if (frame_sum(body, frames_) != sum) {
+  if (frame_sum(body, frames_) != sum && !base::mutant("snapshot_rot_ignored")) {
     return damaged(at, "frame " + std::to_string(frames_) + " does not match its checksum");
   }
   ++frames_;
