@@ -34,6 +34,7 @@ struct Pending {
 struct UnsentGrant {
   std::string name;
   base::Fence fence;
+  size_t end;  // of its answer in Connection::out; was that sent, the grant stands
 };
 
 // What lock commands without a TOKEN act for.
@@ -88,7 +89,7 @@ struct Connection {
   uint64_t seq = 0;
   int64_t held_since_us = 0;  // there was no leader for its next request since then; 0: not so
 
-  std::vector<UnsentGrant> unsent_grants;  // of an explicit session, without REQ
+  std::vector<UnsentGrant> unsent_grants;  // of an explicit session, without REQ; re-entries too
   std::string out;
   size_t sent = 0;  // of `out`
   size_t counted_unsent = 0;

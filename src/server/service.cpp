@@ -192,7 +192,9 @@ void Service::close(Connection& c, bool clean) {
   total_unsent_ -= c.counted_unsent;
   c.counted_unsent = 0;
   events_.forget(c);
-  for (const UnsentGrant& grant : c.unsent_grants) owe_undeliver(c.ref, grant.name, grant.fence);
+  for (const UnsentGrant& grant : c.unsent_grants) {
+    if (grant.end > c.sent) owe_undeliver(c.ref, grant.name, grant.fence);
+  }
   stop_speaking(c, Speaks::kNone);
   if (c.proposed) {
     lock::Command command;

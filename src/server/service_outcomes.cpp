@@ -13,6 +13,21 @@ using lock::Outcome;
 using lock::Result;
 using lock::Verb;
 
+namespace {
+
+// The client itself took back what it was granted just before, so that the server has nothing to take back.
+bool undoes_grant(const Outcome& o) {
+  return o.verb == Verb::kUnlock && o.result == Result::kDone && !o.repeated && o.token.empty();
+}
+
+template <class T, class Condition>
+void erase_last(std::vector<T>& list, const Condition& is_it) {
+  const auto last = std::find_if(list.rbegin(), list.rend(), is_it);
+  if (last != list.rend()) list.erase(std::next(last).base());
+}
+
+}  // namespace
+
 void Service::on_outcome(const Outcome& o) {
   if (!replica_ || o.to.boot != replica_->boot() || o.verb == Verb::kConnectionClosed) return;
   metrics_.count(o);
@@ -23,6 +38,10 @@ void Service::on_outcome(const Outcome& o) {
     answer_outcome(*c, o);
   } else if (may_be_undone(o)) {
     owe_undeliver(o.to, o.name, o.fence);
+  } else if (undoes_grant(o)) {
+    erase_last(owed_, [&](const Owed& owed) {
+      return owed.command.verb == Verb::kUndeliver && owed.ref == o.to && owed.command.fence == o.fence;
+    });
   }
 }
 
@@ -41,12 +60,16 @@ void Service::answer_outcome(Connection& c, const Outcome& o) {
   }
   auto writer = c.writer();
   apply_session_change(c, o);
-  if (c.speaks == Speaks::kExplicit && may_be_undone(o)) c.unsent_grants.push_back({std::string(o.name), o.fence});
   if (resp::wants_blocker(o, p.full)) {
     const lock::Blocker blocker = replica_->machine().blocker(o.name, o.mode);
     resp::write_outcome(writer, o, true, &blocker);
   } else {
     resp::write_outcome(writer, o, p.full);
+  }
+  if (c.speaks == Speaks::kExplicit && may_be_undone(o)) {
+    c.unsent_grants.push_back({std::string(o.name), o.fence, c.out.size()});
+  } else if (!c.unsent_grants.empty() && undoes_grant(o)) {
+    erase_last(c.unsent_grants, [&](const UnsentGrant& g) { return g.fence == o.fence; });
   }
   pop_answered(c);
 }
@@ -68,11 +91,11 @@ void Service::pop_answered(Connection& c) {
   }
 }
 
-// A session's grant that nobody heard of must not stand (protocol.md "Sessions and connections"). An implicit session
-// ends with its connection, so that only those of explicit ones can be left behind.
+// A session's grant that nobody heard of must not stand (protocol.md "Sessions and connections"); of a re-entry the
+// machine takes back that one depth. An implicit session ends with its connection, so that only those of explicit ones
+// can be left behind.
 bool Service::may_be_undone(const Outcome& o) {
-  return o.verb == Verb::kLock && o.result == Result::kGranted && !o.repeated && o.depth <= 1 && o.req.empty() &&
-         o.token.empty();
+  return o.verb == Verb::kLock && o.result == Result::kGranted && !o.repeated && o.req.empty() && o.token.empty();
 }
 
 // To all RESP3 connections that speak for the session; a token's to the one that asked.

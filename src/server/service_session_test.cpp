@@ -23,6 +23,16 @@ class ServiceSession : public ServiceTest {
     EXPECT_NE(got.find("$16\r\n"), std::string::npos) << got;
     return {got.substr(id_at, got.find('\r', id_at) - id_at), got.substr(key_at, 16)};
   }
+  // What is sent is decided in the very turn in which its connection goes.
+  void send_and_go(Client& client, const std::string& lines) {
+    service_->begin_turn();
+    std::copy(lines.begin(), lines.end(), client.connection->input.space().data());
+    service_->received(*client.connection, lines.size());
+    service_->disconnected(*client.connection);
+    service_->finish_turn();
+    service_->destroy_gone();
+    run();
+  }
 };
 
 TEST_F(ServiceSession, AnImplicitSessionEndsWithItsConnection) {
@@ -72,17 +82,53 @@ TEST_F(ServiceSession, AnUndeliveredGrantOfAnExplicitSessionIsUndone) {
   auto& a = connect();
   auto& b = connect();
   const Opened session = open(a);
-  // The grant is decided in the very turn in which its connection goes.
-  service_->begin_turn();
-  const std::string line = "LOCK x\r\n";
-  std::copy(line.begin(), line.end(), a.connection->input.space().data());
-  service_->received(*a.connection, line.size());
-  service_->disconnected(*a.connection);
-  service_->finish_turn();
-  service_->destroy_gone();
-  run();
+  send_and_go(a, "LOCK x\r\n");
   EXPECT_EQ(ask(b, "LOCK x WAIT 0"), ":2\r\n");
   EXPECT_THAT(ask(b, "HISTORY x"), HasSubstr("undelivered"));
+}
+
+TEST_F(ServiceSession, AnUndeliveredReentryIsTakenBackToTheDepthBefore) {
+  auto& a = connect();
+  auto& b = connect();
+  auto& other = connect();
+  const Opened session = open(a);
+  EXPECT_EQ(ask(a, "LOCK x"), ":1\r\n");
+  ask(b, "SESSION ATTACH " + session.id + " " + session.key);
+  send_and_go(b, "LOCK x\r\nLOCK x\r\nLOCK x\r\nUNLOCK x\r\n");
+  EXPECT_THAT(ask(other, "SHOW x"), HasSubstr("$5\r\ndepth\r\n:1\r\n"));
+  EXPECT_EQ(ask(a, "UNLOCK x"), ":0\r\n");
+}
+
+TEST_F(ServiceSession, AReentryWhoseAnswerCouldNotBeSentIsTakenBack) {
+  auto& a = connect();
+  auto& b = connect();
+  const Opened session = open(a);
+  ask(a, "LOCK x");
+  ask(b, "SESSION ATTACH " + session.id + " " + session.key);
+  b.reads = false;
+  send(b, "LOCK x");
+  send(b, "LOCK x REQ r");
+  send(b, "LOCK x");
+  send(b, "UNLOCK x");
+  run();
+  drop(b);
+  EXPECT_EQ(ask(a, "UNLOCK x"), ":1\r\n") << "the one with REQ stands";
+  EXPECT_EQ(ask(a, "UNLOCK x"), ":0\r\n");
+}
+
+TEST_F(ServiceSession, AGrantWhoseAnswerWasSentStandsThoughMoreIsUnsent) {
+  auto& a = connect();
+  auto& b = connect();
+  const Opened session = open(a);
+  a.reads = false;
+  send(a, "LOCK x");
+  send(a, "LOCK y");
+  run();
+  ASSERT_EQ(a.connection->out, ":1\r\n:2\r\n");
+  service_->sent(*a.connection, 7);
+  drop(a);
+  EXPECT_EQ(ask(b, "LOCK x WAIT 0"), "$-1\r\n");
+  EXPECT_EQ(ask(b, "LOCK y WAIT 0"), ":3\r\n");
 }
 
 TEST_F(ServiceSession, AGrantWhoseAnswerCouldNotBeSentIsUndone) {
