@@ -23,6 +23,7 @@ build libfmt-dev            hdr:fmt/core.h
 build libcli11-dev          hdr:CLI/CLI.hpp
 build libtomlplusplus-dev   hdr:toml++/toml.h
 build libxxhash-dev         hdr:xxhash.h
+build libssl-dev            hdr:openssl/hmac.h
 build cargo-web             rust:
 build rustc-web             rust:
 test  ccache                cmd:ccache
