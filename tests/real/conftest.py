@@ -41,3 +41,20 @@ def node(make_node):
 def connection(node):
     with node.connect() as connection:
         yield connection
+
+
+@pytest.fixture
+def start_on(tmp_path):
+    """Starts nodes whose data lies on the disk given; kills them before the disk goes."""
+    nodes = []
+
+    def start(mounted, *options, data="data"):
+        node = Node(mounted.path / data, *options)
+        node.log_path = tmp_path / f"node{len(nodes)}.log"
+        nodes.append(node)
+        return node.start()
+
+    yield start
+    for node in nodes:
+        node.kill()
+        print(f"--- log\n{node.log()[-6000:]}")

@@ -47,7 +47,7 @@ class Node:
 
     def launch(self):
         """Starts the process without waiting for it to be ready."""
-        self.data.mkdir(parents=True, exist_ok=True)
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
         self.log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:
             command = [str(CLEAT), "serve", "--data", str(self.data), "--listen", self.listen, *self.options]

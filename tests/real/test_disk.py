@@ -5,7 +5,7 @@ import pytest
 
 import disk
 from ledger import Fences, Load, Worker
-from node import Node, wait_until
+from node import wait_until
 from test_kill import load_until_killed
 from wire import Closed, ErrorReply
 
@@ -13,27 +13,9 @@ WHY_NOT = disk.why_not()
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 
 
-@pytest.fixture
-def on_disk(tmp_path):
-    """Starts nodes whose data lies on the disk given; kills them before the disk goes."""
-    nodes = []
-
-    def start(mounted, *options):
-        node = Node(mounted.path / "data", *options)
-        node.log_path = tmp_path / f"node{len(nodes)}.log"
-        nodes.append(node)
-        return node.start()
-
-    yield start
-    for node in nodes:
-        node.kill()
-        print(f"--- log\n{node.log()[-6000:]}")
-
-
-
-def test_full_disk_refuses_new_locks_and_recovers(tmp_path, on_disk):
+def test_full_disk_refuses_new_locks_and_recovers(tmp_path, start_on):
     with disk.Disk(tmp_path, megabytes=700) as mounted:
-        node = on_disk(mounted)
+        node = start_on(mounted)
         with node.connect() as holder, node.connect() as other:
             held = holder.do("LOCK", "held")
             short = holder.do("LOCK", "short", "TTL", "2000")
@@ -61,10 +43,10 @@ def refused_as_full(connection):
     return None
 
 
-def test_log_that_meets_a_full_disk_waits_for_room(tmp_path, on_disk):
+def test_log_that_meets_a_full_disk_waits_for_room(tmp_path, start_on):
     """With not a byte left nothing is answered, nothing is lost, and room brings it back without a restart."""
     with disk.Disk(tmp_path, megabytes=500) as mounted:
-        node = on_disk(mounted, *without_free_space_watch())
+        node = start_on(mounted, *without_free_space_watch())
         fences = Fences()
         # Much data, since the log has room of its own set aside that must be used up first.
         workers = [Worker(number, "full", fences, data_words=("a" * 4000, "b" * 4096)) for number in range(3)]
@@ -97,10 +79,10 @@ def nothing_is_answered(node, workers):
     return False
 
 
-def test_failed_sync_stops_the_process(tmp_path, on_disk):
+def test_failed_sync_stops_the_process(tmp_path, start_on):
     """The trap: after a failed fsync the next one succeeds though the pages are gone. So the process must not go on."""
     with disk.SmallBacking(tmp_path, megabytes=400) as backing, disk.Disk(tmp_path, 900, backing.path) as mounted:
-        node = on_disk(mounted)
+        node = start_on(mounted)
         fences = Fences()
         workers = [Worker(number, "eio", fences) for number in range(3)]
         for worker in workers:
@@ -133,9 +115,9 @@ def write_until_it_stops(node):
 
 
 @pytest.mark.parametrize("round_number", range(5))
-def test_power_cut(tmp_path, on_disk, round_number):
+def test_power_cut(tmp_path, start_on, round_number):
     with disk.Disk(tmp_path, megabytes=500) as mounted:
-        node = on_disk(mounted)
+        node = start_on(mounted)
         fences = Fences()
         workers = [Worker(number, f"cut {round_number}", fences) for number in range(4)]
         for cut_after in (0.05, 0.4, 0.8):
