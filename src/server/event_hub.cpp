@@ -98,7 +98,7 @@ void EventHub::add(const lock::Event& e, const Wrote& wrote) {
 void EventHub::send_message(Connection& c, std::string_view pattern, const lock::Event& e, const Wrote& wrote) {
   Watching& w = *c.watching;
   if (c.gone || c.closing || !w.missed_channel.empty()) return;
-  if (c.unsent() > backlog_) {
+  if (behind(c)) {
     w.missed_channel = channel_;
     w.missed_pattern = pattern;
     w.missed_after = base::Revision{e.revision.value - 1};
@@ -123,7 +123,7 @@ void EventHub::deliver(const Wrote& wrote) {
   for (Connection* c : watchers_) deliver_to(*c, wrote);
   for (size_t i = 0; i < missed_.size();) {
     Connection& c = *missed_[i];
-    if (c.unsent() > backlog_) {
+    if (behind(c)) {
       ++i;
       continue;
     }
@@ -140,7 +140,7 @@ void EventHub::deliver(const Wrote& wrote) {
 
 void EventHub::deliver_to(Connection& c, const Wrote& wrote) {
   Watching& w = *c.watching;
-  if (c.gone || c.closing || c.unsent() > backlog_) return;
+  if (c.gone || c.closing || behind(c)) return;
   auto writer = c.writer();
   if (w.next_position < ring_.begin()) {
     w.next_position = ring_.begin();
@@ -153,7 +153,7 @@ void EventHub::deliver_to(Connection& c, const Wrote& wrote) {
     wrote(c, true);
   }
   bool written = false;
-  for (; w.next_position < ring_.end() && c.unsent() <= backlog_; ++w.next_position) {
+  for (; w.next_position < ring_.end() && !behind(c); ++w.next_position) {
     const lock::Event e = ring_.at(w.next_position);
     w.gap_after = e.revision;
     if (!e.name.starts_with(w.prefix)) continue;

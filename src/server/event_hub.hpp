@@ -13,6 +13,7 @@
 #include "resp/request.hpp"
 #include "server/connection.hpp"
 #include "server/event_ring.hpp"
+#include "server/settings.hpp"
 
 namespace cleat::server {
 
@@ -24,8 +25,8 @@ class EventHub {
   // Told each connection that got something into its output.
   using Wrote = std::function<void(Connection&, bool gap)>;
 
-  // `backlog`: unsent bytes of a connection from which on events are kept back.
-  EventHub(size_t ring_capacity, size_t backlog) : ring_(ring_capacity), backlog_(backlog) {}
+  // event_buffer, and event_pause_bytes, which may change: `config` is kept.
+  explicit EventHub(const Config& config) : config_(config), ring_(static_cast<size_t>(config.event_buffer)) {}
 
   EventRing& ring() { return ring_; }
   bool anyone() const { return !watchers_.empty() || !by_channel_.empty() || !by_pattern_.empty(); }
@@ -49,8 +50,11 @@ class EventHub {
   void erase_channel(const std::string& channel, Connection&);
   static Watching& watching(Connection&);
 
+  // Events of a connection that has not read so much are kept back.
+  bool behind(const Connection& c) const { return c.unsent() > static_cast<size_t>(config_.event_pause_bytes); }
+
+  const Config& config_;
   EventRing ring_;
-  size_t backlog_;
   std::vector<Connection*> watchers_, by_pattern_, missed_;
   std::unordered_map<std::string, std::vector<Connection*>> by_channel_;
   std::string channel_, json_;  // of the event under way

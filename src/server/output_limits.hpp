@@ -1,4 +1,4 @@
-// Sizes of what waits to be sent that are no settings: they only decide who waits for whom.
+// Error lines of the server's own limits, and a size that is no setting: it only decides what is allocated anew.
 #pragma once
 
 #include <cstddef>
@@ -6,9 +6,7 @@
 
 namespace cleat::server {
 
-inline constexpr size_t kOutputHighWater = 1 << 20;  // no more requests are read from a connection beyond it
-inline constexpr size_t kEventBacklog = 512 << 10;   // events are kept back beyond it
-inline constexpr size_t kOutputKept = 4 << 10;       // memory that an idle connection keeps for its next answer
+inline constexpr size_t kOutputKept = 4 << 10;  // memory that an idle connection keeps for its next answer
 
 inline constexpr std::string_view kNothingToCloseError =
     "ERR this connection speaks for no session: there is nothing to close";

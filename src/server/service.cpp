@@ -23,7 +23,7 @@ Service::Service(Config& config, std::string password, replica::Clock& clock, Su
       password_(std::move(password)),
       clock_(clock),
       around_(std::move(surroundings)),
-      events_(static_cast<size_t>(config.event_buffer), kEventBacklog),
+      events_(config),
       input_pool_(config.limits),
       reader_(config.limits),
       started_us_(clock.mono_us()) {
@@ -156,7 +156,7 @@ void Service::sent(Connection& c, size_t bytes) {
   total_unsent_ += c.unsent() - c.counted_unsent;
   c.counted_unsent = c.unsent();
   // What it asked meanwhile was left until it would read its answers.
-  if (!c.gone && !c.has_pending() && !c.input.unread().empty() && c.unsent() <= kOutputHighWater) resume(c);
+  if (!c.gone && !c.has_pending() && !c.input.unread().empty() && output_has_room(c)) resume(c);
 }
 
 void Service::enforce_output_limits() {
@@ -305,8 +305,8 @@ std::optional<int64_t> Service::next_wake_us() const {
 }
 
 bool Service::wants_input(const Connection& c) const {
-  return !c.gone && !c.closing && c.unsent() <= kOutputHighWater &&
-         c.pending_count() < static_cast<size_t>(config_.max_pipeline) && c.input.has_space();
+  return !c.gone && !c.closing && output_has_room(c) && c.pending_count() < static_cast<size_t>(config_.max_pipeline) &&
+         c.input.has_space();
 }
 
 void Service::begin_stop() {

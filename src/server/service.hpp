@@ -111,6 +111,10 @@ class Service final : public replica::Listener {
   void vouch_while_waiting(Connection&);
   void enforce_output_limits();
   void deliver_events();
+  // It reads its answers, so that more of its requests may be looked at.
+  bool output_has_room(const Connection& c) const {
+    return c.unsent() <= static_cast<size_t>(config_.read_pause_bytes);
+  }
 
   // service_requests.cpp: reading and taking requests
   void process(Connection&);

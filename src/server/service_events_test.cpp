@@ -85,7 +85,7 @@ TEST_F(ServiceEvents, AWatcherThatReadsTooSlowlyGetsOneGapAndGoesOn) {
   const int pairs = 3'000;
   for (int i = 0; i < pairs; i += 100) churn(a, 100);
   ASSERT_NE(w.connection, nullptr);
-  EXPECT_LE(w.connection->unsent(), kEventBacklog + 1'000) << "no more is kept for it";
+  EXPECT_LE(w.connection->unsent(), static_cast<size_t>(config_.event_pause_bytes) + 1'000) << "no more is kept for it";
   w.reads = true;
   run();
   const std::string got = take(w);
@@ -147,7 +147,7 @@ TEST_F(ServiceEvents, ASubscriberThatReadsTooSlowlyGetsOneGap) {
   ask(s, "SUBSCRIBE cleat:churn");
   s.reads = false;
   for (int i = 0; i < 30; ++i) churn(a, 100);
-  EXPECT_LE(s.connection->unsent(), kEventBacklog + 1'000);
+  EXPECT_LE(s.connection->unsent(), static_cast<size_t>(config_.event_pause_bytes) + 1'000);
   s.reads = true;
   run();
   const std::string got = take(s);
@@ -163,10 +163,40 @@ TEST_F(ServiceEvents, ASlowReaderOfAnswersIsNotReadFrom) {
   for (int i = 0; i < 100; ++i) send_bytes(a, request);
   run();
   EXPECT_FALSE(service_->wants_input(*a.connection));
-  EXPECT_LE(a.connection->unsent(), kOutputHighWater + 100'000);
+  EXPECT_LE(a.connection->unsent(), static_cast<size_t>(config_.read_pause_bytes) + 100'000);
   a.reads = true;
   run();
   EXPECT_EQ(count(take(a), "$60000\r\n"), 100u) << "nothing was lost";
+}
+
+TEST_F(ServiceEvents, WhereReadingPausesIsASetting) {
+  auto& a = connect();
+  auto& b = connect();
+  EXPECT_EQ(ask(b, "CONFIG SET read-pause-bytes 128KiB"), "+OK\r\n");
+  a.reads = false;
+  const std::string request = "*2\r\n$4\r\nECHO\r\n$60000\r\n" + std::string(60'000, 'x') + "\r\n";
+  for (int i = 0; i < 10; ++i) send_bytes(a, request);
+  run();
+  EXPECT_FALSE(service_->wants_input(*a.connection));
+  EXPECT_EQ(a.connection->unsent(), 3 * 60'010u);
+  a.reads = true;
+  run();
+  EXPECT_EQ(count(take(a), "$60000\r\n"), 10u);
+}
+
+TEST_F(ServiceEvents, WhereEventsPauseIsASetting) {
+  auto& a = connect();
+  auto& w = connect(3);
+  auto& s = connect();
+  EXPECT_EQ(ask(a, "CONFIG SET event-pause-bytes 8KiB"), "+OK\r\n");
+  ask(w, "EVENTS");
+  ask(s, "PSUBSCRIBE cleat:*");
+  w.reads = s.reads = false;
+  churn(a, 500);
+  for (const Client* c : {&w, &s}) {
+    EXPECT_GT(c->connection->unsent(), 8u << 10);
+    EXPECT_LE(c->connection->unsent(), 9u << 10);
+  }
 }
 
 TEST_F(ServiceEvents, OutputOfOneConnectionHasALimit) {

@@ -42,7 +42,7 @@ void make_key(SessionKey& key) {
 void Service::process(Connection& c) {
   using Step = resp::RequestParser::Step;
   if (c.has_pending() || c.closing || c.gone) return;
-  while (c.unsent() <= kOutputHighWater && c.pending_count() < static_cast<size_t>(config_.max_pipeline)) {
+  while (output_has_room(c) && c.pending_count() < static_cast<size_t>(config_.max_pipeline)) {
     resp::RequestParser& parser = c.input.parser();
     const Step step = parser.next(c.input.unread());
     if (step == Step::kNeedMore) break;

@@ -58,6 +58,12 @@ std::vector<Setting> client_rows() {
              "Client connections at a time; one more is told so and closed"),
       number("max-pipeline", kClients, &Config::max_pipeline, kCount, {1, 1 << 20},
              "Unanswered commands of one connection at which the server stops reading from it"),
+      number("read-pause-bytes", kClients, &Config::read_pause_bytes, kBytes, {4 << 10, kGiB},
+             "Unsent answers of one connection beyond which no more requests are read from it", kRunning),
+      number("event-pause-bytes", kClients, &Config::event_pause_bytes, kBytes, {4 << 10, kGiB},
+             "Unsent bytes of one connection beyond which its events are kept back; those that event-buffer no longer "
+             "has are told as a gap",
+             kRunning),
       number("max-output-bytes", kClients, &Config::max_output_bytes, kBytes, {16 << 10, kGiB},
              "Unsent answers of one connection; a reader that is slower is disconnected", kRunning),
       number("max-output-total-bytes", kClients, &Config::max_output_total_bytes, kBytes, {64 << 10, 64 * kGiB},

@@ -27,6 +27,8 @@ struct Config {
 
   int64_t max_connections = 20'000;
   int64_t max_pipeline = 1'024;
+  int64_t read_pause_bytes = 1 << 20;
+  int64_t event_pause_bytes = 512 << 10;
   int64_t max_output_bytes = 8 << 20;
   int64_t max_output_total_bytes = 256 << 20;
   int64_t max_input_total_bytes = 256 << 20;
