@@ -12,20 +12,25 @@ namespace cleat::base {
 
 static_assert(std::endian::native == std::endian::little, "fixed numbers are copied as they lie in memory");
 
+inline constexpr size_t kLongestVarint = 10;
+// Returns the end of what it wrote.
+inline char* put_varint(char* out, uint64_t v) {
+  while (v >= 0x80) {
+    *out++ = static_cast<char>(v | 0x80);
+    v >>= 7;
+  }
+  *out++ = static_cast<char>(v);
+  return out;
+}
+
 class Writer {
  public:
   explicit Writer(std::string& out) : out_(out) {}
 
   void u8(uint8_t v) { out_.push_back(static_cast<char>(v)); }
   void varint(uint64_t v) {
-    char buffer[10];
-    size_t n = 0;
-    while (v >= 0x80) {
-      buffer[n++] = static_cast<char>(v | 0x80);
-      v >>= 7;
-    }
-    buffer[n++] = static_cast<char>(v);
-    out_.append(buffer, n);
+    char buffer[kLongestVarint];
+    out_.append(buffer, static_cast<size_t>(put_varint(buffer, v) - buffer));
   }
   void fixed32(uint32_t v) { raw(&v, sizeof v); }
   void fixed64(uint64_t v) { raw(&v, sizeof v); }
@@ -54,15 +59,8 @@ class Reader {
 
   uint8_t u8() { return p_ == end_ ? (fail(), uint8_t{0}) : static_cast<uint8_t>(*p_++); }
   uint64_t varint() {
-    uint64_t v = 0;
-    for (int shift = 0; shift < 64 && p_ != end_; shift += 7) {
-      const auto byte = static_cast<uint8_t>(*p_++);
-      if (shift == 63 && byte > 1) break;
-      v |= uint64_t{byte & 0x7fu} << shift;
-      if (byte < 0x80) return v;
-    }
-    fail();
-    return 0;
+    if (p_ != end_ && static_cast<uint8_t>(*p_) < 0x80) return static_cast<uint8_t>(*p_++);
+    return long_varint();
   }
   uint32_t fixed32() { return fixed<uint32_t>(); }
   uint64_t fixed64() { return fixed<uint64_t>(); }
@@ -75,6 +73,17 @@ class Reader {
   }
 
  private:
+  uint64_t long_varint() {
+    uint64_t v = 0;
+    for (int shift = 0; shift < 64 && p_ != end_; shift += 7) {
+      const auto byte = static_cast<uint8_t>(*p_++);
+      if (shift == 63 && byte > 1) break;
+      v |= uint64_t{byte & 0x7fu} << shift;
+      if (byte < 0x80) return v;
+    }
+    fail();
+    return 0;
+  }
   template <class T>
   T fixed() {
     T v{};

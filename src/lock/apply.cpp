@@ -1,20 +1,49 @@
 // One entry: decoded whole before anything changes, then what is due, then its runs.
+#include <algorithm>
+
 #include "lock/core.hpp"
+#include "lock/hash.hpp"
 
 namespace cleat::lock {
+namespace {
+constexpr size_t kAhead = 16;  // commands looked at together; about what a core can have under way to memory
+}
+
+// With many locks what a command needs lies in memory that no cache holds, each piece found only through the one
+// before. So the pieces of several commands are asked for side by side before the first of them runs.
+void Core::look_ahead(size_t step) const {
+  const size_t n = std::min(kAhead, steps.size() - step);
+  uint64_t hashes[kAhead];
+  Handle found[kAhead];
+  for (size_t i = 0; i < n; ++i) {
+    hashes[i] = hash_bytes(steps[step + i].command.name);
+    __builtin_prefetch(&name_tables[name_bucket(hashes[i])]);
+  }
+  for (size_t i = 0; i < n; ++i) name_tables[name_bucket(hashes[i])].prefetch(static_cast<uint32_t>(hashes[i]));
+  for (size_t i = 0; i < n; ++i) {
+    found[i] = name_tables[name_bucket(hashes[i])].guess(static_cast<uint32_t>(hashes[i]));
+    if (found[i]) names.prefetch(found[i]);
+  }
+  for (size_t i = 0; i < n; ++i) {
+    if (!found[i]) continue;
+    const NameRecord& name = names[found[i]];
+    name.name.prefetch();
+    if (name.extra) extras.prefetch(name.extra);
+    if (name.first_hold) holds.prefetch(name.first_hold);
+  }
+}
 
 base::Status Core::apply(std::string_view entry, Sink& to) {
   EntryReader reader(entry);
   steps.clear();
-  Step step;
-  while (reader.next_run(step.from)) {
-    step.run_begins = true;
-    while (reader.next_command(step.command)) {
-      if (step.command.verb == Verb::kConfigure && !decode_settings(step.command.data).ok())
+  base::ConnectionRef from;
+  while (reader.next_run(from)) {
+    for (bool begins = true; reader.next_command(steps.emplace_back(from, begins).command); begins = false) {
+      const Command& c = steps.back().command;
+      if (c.verb == Verb::kConfigure && !decode_settings(c.data).ok())
         return {base::Code::kCorrupt, "a log entry carries settings that cannot be read"};
-      steps.push_back(step);
-      step.run_begins = false;
     }
+    steps.pop_back();  // there was no command for it
   }
   if (!reader.ok()) return {base::Code::kCorrupt, "a log entry is malformed"};
   if (reader.stamp().log_ms < log_ms)
@@ -25,7 +54,9 @@ base::Status Core::apply(std::string_view entry, Sink& to) {
   wall_ms = reader.stamp().wall_ms;
   run_due();
   bool stopped = false;
-  for (const Step& s : steps) {
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (i % kAhead == 0) look_ahead(i);
+    const Step& s = steps[i];
     if (s.run_begins) stopped = false;
     if (stopped) continue;
     stopped = !run_command(s.from, s.command);

@@ -60,6 +60,11 @@ struct ReqPlaced {
   void operator()(uint32_t ref, uint32_t place) const { (*reqs)[ref].order = place; }
 };
 
+constexpr uint32_t name_bucket(uint64_t hash) {
+  return static_cast<uint32_t>(hash >> 51);
+}
+static_assert(kBuckets == 1u << (64 - 51));
+
 struct Core {
   Settings settings;
   int64_t log_ms = 0, wall_ms = 0;
@@ -94,11 +99,13 @@ struct Core {
   void run_housekeeping(const base::ConnectionRef& from, const Command& c);
   void configure(const Command& c);
   struct Step {
+    Step(const base::ConnectionRef& of, bool begins) : from(of), run_begins(begins) {}
     base::ConnectionRef from;
+    bool run_begins;
     Command command;
-    bool run_begins = false;
   };
   std::vector<Step> steps;  // of the entry being applied
+  void look_ahead(size_t step) const;
 
   // names.cpp: the name table, and who holds or waits there
   Handle find_name(std::string_view name) const;

@@ -11,11 +11,6 @@ constexpr Handle kWaiterBit = 1u << 31;
 // From this many holders and waiters on a name keeps indexes; below, a walk over its list is cheaper.
 constexpr uint32_t kCrowded = 16;
 
-constexpr uint32_t bucket_of(uint64_t hash) {
-  return static_cast<uint32_t>(hash >> 51);
-}
-static_assert(kBuckets == 1u << (64 - 51));
-
 uint32_t identity_hash(const Identity& id) {
   return static_cast<uint32_t>(mix(hash_bytes(id.who) ^ mix(id.session)));
 }
@@ -27,17 +22,17 @@ uint32_t fence_hash(base::Fence f) {
 
 Handle Core::find_name(std::string_view name) const {
   const uint64_t hash = hash_bytes(name);
-  return name_tables[bucket_of(hash)].find(static_cast<uint32_t>(hash),
-                                           [&](Handle h) { return names[h].name.view() == name; });
+  return name_tables[name_bucket(hash)].find(static_cast<uint32_t>(hash),
+                                             [&](Handle h) { return names[h].name.view() == name; });
 }
 
 Handle Core::make_name(std::string_view name) {
   const uint64_t hash = hash_bytes(name);
-  touch(bucket_of(hash));
+  touch(name_bucket(hash));
   const Handle h = names.take();
   names[h].name = Blob(name);
-  names[h].bucket = static_cast<uint16_t>(bucket_of(hash));
-  name_tables[bucket_of(hash)].insert(static_cast<uint32_t>(hash), h);
+  names[h].bucket = static_cast<uint16_t>(name_bucket(hash));
+  name_tables[name_bucket(hash)].insert(static_cast<uint32_t>(hash), h);
   touch_name(h);
   return h;
 }

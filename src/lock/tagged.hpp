@@ -3,29 +3,58 @@
 // and equal values have equal bytes.
 #pragma once
 
+#include <cstring>
 #include <string_view>
 
 #include "base/bytes.hpp"
 
 namespace cleat::lock {
 
+// Appends one record to `out`, in one piece if it is small: every command is encoded, so every append counts. Nothing
+// is sure to be there before end().
 class FieldWriter {
  public:
-  explicit FieldWriter(std::string& out) : w_(out) {}
+  explicit FieldWriter(std::string& out) : out_(out) {}
+  FieldWriter(const FieldWriter&) = delete;
+  FieldWriter& operator=(const FieldWriter&) = delete;
   void number(uint32_t field, uint64_t v, uint64_t absent = 0) {
     if (v == absent) return;
-    w_.varint(field * 2);
-    w_.varint(v);
+    make_room(2 * base::kLongestVarint);
+    at_ = base::put_varint(at_, field * 2);
+    at_ = base::put_varint(at_, v);
   }
   void bytes(uint32_t field, std::string_view v) {
     if (v.empty()) return;
-    w_.varint(field * 2 + 1);
-    w_.bytes(v);
+    make_room(2 * base::kLongestVarint);
+    at_ = base::put_varint(at_, field * 2 + 1);
+    at_ = base::put_varint(at_, v.size());
+    if (v.size() > room()) {
+      flush();
+      out_.append(v);
+    } else {
+      std::memcpy(at_, v.data(), v.size());
+      at_ += v.size();
+    }
   }
-  void end() { w_.u8(0); }
+  void end() {
+    make_room(1);
+    *at_++ = 0;
+    flush();
+  }
 
  private:
-  base::Writer w_;
+  size_t room() const { return static_cast<size_t>(staged_ + sizeof staged_ - at_); }
+  void make_room(size_t n) {
+    if (room() < n) flush();
+  }
+  void flush() {
+    out_.append(staged_, static_cast<size_t>(at_ - staged_));
+    at_ = staged_;
+  }
+
+  std::string& out_;
+  char staged_[256];
+  char* at_ = staged_;
 };
 
 struct Field {
