@@ -1,4 +1,6 @@
 // Requests about a name's holds: they become commands of the lock machine.
+#include <cstring>
+
 #include "resp/option_table.hpp"
 #include "resp/parse_functions.hpp"
 #include "resp/words.hpp"
@@ -8,9 +10,22 @@ namespace {
 
 using lock::Verb;
 
+// Bytes at the front of `name` that are printable ASCII for sure, eight at a time: in such a word no byte has its high
+// bit set, none loses it by subtracting 0x20 (which borrows from the next only below 0x20) and none gains it by
+// adding 1.
+size_t plain_prefix(std::string_view name) {
+  constexpr uint64_t kEach = 0x0101010101010101;
+  size_t i = 0;
+  for (uint64_t w; i + sizeof w <= name.size(); i += sizeof w) {
+    std::memcpy(&w, name.data() + i, sizeof w);
+    if (((w | (w - kEach * 0x20) | (w + kEach)) & kEach * 0x80) != 0) break;
+  }
+  return i;
+}
+
 // First byte that a name may not have: malformed UTF-8 or a control character. npos: none.
 size_t bad_byte(std::string_view name) {
-  for (size_t i = 0; i < name.size(); ++i) {
+  for (size_t i = plain_prefix(name); i < name.size(); ++i) {
     const auto c = static_cast<uint8_t>(name[i]);
     if (c < 0x20 || c == 0x7f) return i;
     if (c == 0xc2 && i + 1 < name.size() && static_cast<uint8_t>(name[i + 1]) < 0xa0) return i;  // U+0080 to U+009F
@@ -20,6 +35,8 @@ size_t bad_byte(std::string_view name) {
 }
 
 bool find_mode(std::string_view word, lock::Mode& mode) {
+  constexpr std::string_view kFirstLetters = "isuxe";  // most often an option stands in the mode's place
+  if (word.empty() || kFirstLetters.find(lower(word[0])) == std::string_view::npos) return false;
   for (int i = 0; i < lock::kModes; ++i) {
     const auto candidate = static_cast<lock::Mode>(i);
     if (same_word(word, lock::short_name(candidate)) || same_word(word, lock::long_name(candidate))) {

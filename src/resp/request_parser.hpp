@@ -38,6 +38,7 @@ class RequestParser {
  private:
   Step next_array();
   Step next_inline();
+  void take_short_arguments();
   // Reads "<digits>\r\n" at position_; kRequest when there.
   Step read_length(int64_t& out, const char* too_big, const char* invalid);
   Step need(size_t bytes);
