@@ -26,9 +26,10 @@ void InputBuffer::count(size_t capacity) {
 }
 
 void InputBuffer::move_to(std::unique_ptr<char[]> bytes, size_t capacity) {
-  if (size_ > read_) std::memcpy(bytes.get(), bytes_.get() + read_, size_ - read_);
-  size_ -= read_;
-  read_ = 0;
+  const size_t gone = looks_ahead_ ? 0 : read_;
+  if (size_ > gone) std::memcpy(bytes.get(), bytes_.get() + gone, size_ - gone);
+  size_ -= gone;
+  read_ -= gone;
   bytes_.swap(bytes);
   if (capacity_ == kInputBlock) pool_.give_block(std::move(bytes));
   count(capacity);
@@ -39,8 +40,14 @@ bool InputBuffer::has_space() const {
 }
 
 // One request that is larger than the buffer is all that is in it.
-bool InputBuffer::may_grow() const {
-  return read_ == 0 && parser_ && parser_->wanted() > capacity_;
+bool InputBuffer::needs_more() const {
+  return read_ == 0 && looked_ == 0 && parser_ && parser_->wanted() > capacity_;
+}
+
+// Pipelines may take half of what all connections have for their input: the rest is for requests that are read.
+bool InputBuffer::may_hold_more() const {
+  return looks_ahead_ && 2 * capacity_ <= static_cast<size_t>(pool_.config_.max_pipeline_bytes) &&
+         pool_.bytes_kept_ + capacity_ <= static_cast<size_t>(pool_.config_.max_input_total_bytes) / 2;
 }
 
 std::span<char> InputBuffer::space() {
@@ -51,22 +58,45 @@ std::span<char> InputBuffer::space() {
     move_to(pool_.take_block(), kInputBlock);
   } else if (size_ == capacity_ && may_grow()) {
     // As its bytes arrive, not as they are announced.
-    const size_t capacity = std::min(2 * capacity_, std::max(parser_->wanted(), 2 * kInputBlock));
+    const size_t capacity =
+        needs_more() ? std::min(2 * capacity_, std::max(parser_->wanted(), 2 * kInputBlock)) : 2 * capacity_;
     move_to(std::unique_ptr<char[]>(new char[capacity]), capacity);
   }
-  return {bytes_.get() + size_, capacity_ - size_};
+  const size_t room = capacity_ - size_;  // what is only counted is counted block by block
+  return {bytes_.get() + size_, looks_ahead_ ? std::min(room, kInputBlock) : room};
 }
 
 resp::RequestParser& InputBuffer::parser() {
   if (!parser_) {
     if (pool_.free_parsers_.empty()) {
-      parser_ = std::make_unique<resp::RequestParser>(pool_.limits_);
+      parser_ = std::make_unique<resp::RequestParser>(pool_.config_.limits);
     } else {
       parser_ = std::move(pool_.free_parsers_.back());
       pool_.free_parsers_.pop_back();
     }
   }
   return *parser_;
+}
+
+void InputBuffer::look_ahead() {
+  using Step = resp::RequestParser::Step;
+  looks_ahead_ = true;
+  while (ahead_ != SIZE_MAX && read_ + looked_ < size_) {
+    const Step step = parser().next(unread().substr(looked_));
+    if (step == Step::kNeedMore) return;
+    if (step == Step::kProtocolError) {
+      ahead_ = SIZE_MAX;
+      return;
+    }
+    looked_ += parser_->consumed();
+    ahead_ += step == Step::kRequest;
+  }
+}
+
+void InputBuffer::look_back() {
+  if (looked_ > 0 || ahead_ > 0) parser_.reset();
+  looked_ = ahead_ = 0;
+  looks_ahead_ = false;
 }
 
 void InputBuffer::release() {

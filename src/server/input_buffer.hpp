@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "resp/request_parser.hpp"
+#include "server/settings.hpp"
 
 namespace cleat::server {
 
@@ -17,14 +18,14 @@ inline constexpr size_t kInputBlock = 16 << 10;
 // Blocks to receive into, used again and again, and the count of all bytes that connections keep.
 class InputPool {
  public:
-  explicit InputPool(const resp::Limits& limits) : limits_(limits) {}
+  explicit InputPool(const Config& config) : config_(config) {}  // kept
   std::unique_ptr<char[]> take_block();
   void give_block(std::unique_ptr<char[]>);
   size_t bytes_kept() const { return bytes_kept_; }
 
  private:
   friend class InputBuffer;
-  const resp::Limits& limits_;
+  const Config& config_;
   std::vector<std::unique_ptr<char[]>> free_blocks_;
   std::vector<std::unique_ptr<resp::RequestParser>> free_parsers_;
   size_t bytes_kept_ = 0;
@@ -53,12 +54,21 @@ class InputBuffer {
   void rewind(size_t to) {
     read_ = to;
     parser_.reset();  // it may stand within a later request
+    looked_ = ahead_ = 0;
+    looks_ahead_ = false;
   }
+  // While requests that were taken are not answered: counts the whole requests behind them, which stay unread. From
+  // then on the buffer may grow to max-pipeline-bytes, and positions stay as they are. look_back() ends that.
+  void look_ahead();
+  void look_back();
+  size_t ahead() const { return ahead_; }  // SIZE_MAX: what comes next is no request
   // Gives back what is used up. Positions taken before mean nothing then. Not while positions are needed.
   void settle();
 
  private:
-  bool may_grow() const;
+  bool may_grow() const { return needs_more() || may_hold_more(); }
+  bool needs_more() const;
+  bool may_hold_more() const;
   void release();
   void move_to(std::unique_ptr<char[]> bytes, size_t capacity);
   void count(size_t capacity);
@@ -67,6 +77,8 @@ class InputBuffer {
   std::unique_ptr<char[]> bytes_;
   std::unique_ptr<resp::RequestParser> parser_;
   size_t capacity_ = 0, size_ = 0, read_ = 0;
+  size_t looked_ = 0, ahead_ = 0;  // bytes behind read_ that hold so many whole requests; the parser stands behind them
+  bool looks_ahead_ = false;
 };
 
 }  // namespace cleat::server

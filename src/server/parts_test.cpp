@@ -85,8 +85,8 @@ class InputBufferTest : public ::testing::Test {
     std::memcpy(space.data(), bytes.data(), bytes.size());
     buffer_.received(bytes.size());
   }
-  resp::Limits limits_;
-  InputPool pool_{limits_};
+  Config config_;
+  InputPool pool_{config_};
   InputBuffer buffer_{pool_};
 };
 
@@ -122,6 +122,27 @@ TEST_F(InputBufferTest, AFullOneHasNoSpaceUnlessOneRequestNeedsIt) {
   EXPECT_TRUE(buffer_.has_space());
   EXPECT_FALSE(buffer_.space().empty());
   EXPECT_LE(buffer_.capacity(), 50'100u);
+}
+
+TEST_F(InputBufferTest, WhatIsCountedAheadIsReadAgainFromItsFront) {
+  receive("LOCK x\r\nPING\r\nECHO a\r\n\r\nECH");
+  const size_t first = buffer_.read_position();
+  buffer_.advance(8);
+  buffer_.look_ahead();
+  EXPECT_EQ(buffer_.ahead(), 2u);
+  const std::string rest(kInputBlock - 29, 'y');
+  receive("O " + rest);
+  EXPECT_EQ(buffer_.ahead(), 2u);
+  EXPECT_TRUE(buffer_.has_space());
+  receive("\r\nPING\r\n");
+  buffer_.look_ahead();
+  EXPECT_EQ(buffer_.ahead(), 4u);
+  EXPECT_EQ(buffer_.capacity(), 2 * kInputBlock);
+  EXPECT_EQ(buffer_.between(first, first + 6), "LOCK x") << "positions stay";
+  buffer_.look_back();
+  EXPECT_EQ(buffer_.ahead(), 0u);
+  EXPECT_EQ(buffer_.parser().next(buffer_.unread()), resp::RequestParser::Step::kRequest);
+  EXPECT_EQ(buffer_.parser().arguments()[0], "PING");
 }
 
 class PasswordFile : public ::testing::Test {

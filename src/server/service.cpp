@@ -24,7 +24,7 @@ Service::Service(Config& config, std::string password, replica::Clock& clock, Su
       clock_(clock),
       around_(std::move(surroundings)),
       events_(config),
-      input_pool_(config.limits),
+      input_pool_(config),
       reader_(config.limits),
       started_us_(clock.mono_us()) {
   now_us_ = started_us_;
@@ -99,7 +99,7 @@ void Service::received(Connection& c, size_t bytes) {
   metrics_.bytes_in += bytes;
   c.input.received(bytes);
   c.heard_us = now_us_;
-  process(c);
+  c.has_pending() ? c.input.look_ahead() : process(c);
   if (input_pool_.bytes_kept() > static_cast<size_t>(config_.max_input_total_bytes) && c.input.large()) {
     c.writer().error(kInputLimitError);
     c.closing = true;
@@ -305,8 +305,9 @@ std::optional<int64_t> Service::next_wake_us() const {
 }
 
 bool Service::wants_input(const Connection& c) const {
-  return !c.gone && !c.closing && output_has_room(c) && c.pending_count() < static_cast<size_t>(config_.max_pipeline) &&
-         c.input.has_space();
+  const auto most = static_cast<size_t>(config_.max_pipeline);
+  return !c.gone && !c.closing && output_has_room(c) && c.pending_count() < most &&
+         c.input.ahead() < most - c.pending_count() && c.input.has_space();
 }
 
 void Service::begin_stop() {

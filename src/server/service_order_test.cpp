@@ -165,6 +165,89 @@ TEST_F(ServiceOrder, AWaitingConnectionTakesOnlyABufferFull) {
   EXPECT_EQ(b.connection->input.capacity(), 0u) << "an idle connection has no buffer";
 }
 
+TEST_F(ServiceOrder, BehindAWaitReadingStopsAtTheCountOfUnanswered) {
+  auto& a = connect();
+  auto& b = connect();
+  ask(a, "LOCK x");
+  ask(b, "LOCK x");
+  for (int i = 0; i < 2'000; ++i) {
+    send(b, "ECHO " + std::to_string(i));
+    turn();
+  }
+  EXPECT_FALSE(service_->wants_input(*b.connection));
+  EXPECT_EQ(b.connection->input.ahead(), 1'023u) << "and the LOCK that waits";
+  EXPECT_EQ(b.connection->input.unread().substr(0, 8), "ECHO 0\r\n");
+  EXPECT_TRUE(b.coming.starts_with("ECHO 1023\r\n"));
+}
+
+TEST_F(ServiceOrder, BehindAWaitLargerRequestsAreTakenUpToTheirCount) {
+  auto& a = connect();
+  auto& b = connect();
+  ask(a, "LOCK x");
+  ask(b, "LOCK x");
+  const std::string data(300, 'd');
+  std::string all = ":2\r\n";
+  for (int i = 3; i < 2'000; ++i) {
+    send(b, "LOCK k" + std::to_string(i) + " WAIT 0 DATA " + data);
+    all += ":" + std::to_string(i) + "\r\n";
+  }
+  run();
+  EXPECT_FALSE(service_->wants_input(*b.connection));
+  EXPECT_GE(b.connection->input.ahead(), 1'023u);
+  EXPECT_LT(b.connection->input.ahead(), 1'023u + kInputBlock / data.size()) << "a block at a time";
+  EXPECT_GT(b.connection->input.capacity(), 1'000 * data.size());
+  ask(a, "UNLOCK x");
+  run();
+  EXPECT_EQ(take(b), all) << "all were done in their order";
+  EXPECT_EQ(b.connection->input.capacity(), 0u);
+}
+
+TEST_F(ServiceOrder, BehindAWaitBytesHaveALimitToo) {
+  config_.max_pipeline_bytes = 64 << 10;
+  auto& a = connect();
+  auto& b = connect();
+  ask(a, "LOCK x");
+  ask(b, "LOCK x");
+  for (int i = 0; i < 1'000; ++i) send(b, "ECHO " + std::string(300, 'd'));
+  run();
+  EXPECT_FALSE(service_->wants_input(*b.connection));
+  EXPECT_EQ(b.connection->input.capacity(), 64u << 10);
+  EXPECT_LT(b.connection->input.ahead(), 1'000u);
+  ask(a, "UNLOCK x");
+  run();
+  EXPECT_EQ(take(b).size(), 4 + 1'000 * 308u);
+}
+
+TEST_F(ServiceOrder, WhatAllSendAheadLeavesRoomForOthers) {
+  config_.max_input_total_bytes = 128 << 10;
+  auto& a = connect();
+  auto& b = connect();
+  auto& c = connect();
+  ask(a, "LOCK x");
+  ask(b, "LOCK x");
+  for (int i = 0; i < 1'000; ++i) send(b, "ECHO " + std::string(300, 'd'));
+  run();
+  ASSERT_NE(b.connection, nullptr);
+  EXPECT_LE(b.connection->input.capacity(), 64u << 10);
+  const std::string word(60'000, 'x');
+  send_bytes(c, "*2\r\n$4\r\nECHO\r\n$60000\r\n" + word + "\r\n");
+  run();
+  EXPECT_EQ(take(c).size(), 60'010u);
+}
+
+TEST_F(ServiceOrder, AMalformedFrameBehindAWaitIsFoundInItsPlace) {
+  auto& a = connect();
+  auto& b = connect();
+  ask(a, "LOCK x");
+  ask(b, "LOCK x");
+  send_bytes(b, "PING\r\n*1\r\n$-7\r\nPING\r\n");
+  run();
+  EXPECT_EQ(take(b), "");
+  EXPECT_FALSE(service_->wants_input(*b.connection));
+  ask(a, "UNLOCK x");
+  EXPECT_THAT(take(b), MatchesRegex(":2\r\n\\+PONG\r\n-ERR Protocol error.*\r\n"));
+}
+
 TEST_F(ServiceOrder, AFullEntryIsContinuedInTheNextTurn) {
   replica_->most_commands = 3;
   auto& a = connect();

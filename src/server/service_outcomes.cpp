@@ -55,6 +55,7 @@ void Service::answer_outcome(Connection& c, const Outcome& o) {
     c.input.rewind(p.end);
     c.pending.resize(c.answered + 1);
     c.input.settle();
+    c.input.look_ahead();
     if (c.speaks == Speaks::kExplicit) vouch_while_waiting(c);
     return;
   }

@@ -42,6 +42,7 @@ void make_key(SessionKey& key) {
 void Service::process(Connection& c) {
   using Step = resp::RequestParser::Step;
   if (c.has_pending() || c.closing || c.gone) return;
+  c.input.look_back();
   while (output_has_room(c) && c.pending_count() < static_cast<size_t>(config_.max_pipeline)) {
     resp::RequestParser& parser = c.input.parser();
     const Step step = parser.next(c.input.unread());
@@ -65,7 +66,11 @@ void Service::process(Connection& c) {
     c.input.advance(end - begin);
     if (taken == Taken::kYesAndStop || c.closing || c.gone) break;
   }
-  if (!c.has_pending()) c.input.settle();
+  if (!c.has_pending()) {
+    c.input.settle();
+  } else if (!c.input.has_space()) {
+    c.input.look_ahead();
+  }
   touch(c);
 }
 

@@ -58,6 +58,9 @@ std::vector<Setting> client_rows() {
              "Client connections at a time; one more is told so and closed"),
       number("max-pipeline", kClients, &Config::max_pipeline, kCount, {1, 1 << 20},
              "Unanswered commands of one connection at which the server stops reading from it"),
+      number("max-pipeline-bytes", kClients, &Config::max_pipeline_bytes, kBytes, {16 << 10, kGiB},
+             "Bytes of requests that one connection may send ahead of the answers before the server stops reading from "
+             "it"),
       number("read-pause-bytes", kClients, &Config::read_pause_bytes, kBytes, {4 << 10, kGiB},
              "Unsent answers of one connection beyond which no more requests are read from it", kRunning),
       number("event-pause-bytes", kClients, &Config::event_pause_bytes, kBytes, {4 << 10, kGiB},

@@ -27,6 +27,7 @@ struct Config {
 
   int64_t max_connections = 20'000;
   int64_t max_pipeline = 1'024;
+  int64_t max_pipeline_bytes = 1 << 20;
   int64_t read_pause_bytes = 1 << 20;
   int64_t event_pause_bytes = 512 << 10;
   int64_t max_output_bytes = 8 << 20;
