@@ -62,7 +62,7 @@ struct Watching {
 struct Connection {
   Connection(base::ConnectionRef ref_, InputPool& pool) : ref(ref_), input(pool) {}
 
-  const base::ConnectionRef ref;
+  base::ConnectionRef ref;  // changes only when its node becomes a member: see Service::serve()
   int fd = -1;
   std::string peer, local;  // addresses
   int64_t opened_us = 0, heard_us = 0;

@@ -32,8 +32,10 @@ Service::Service(Config& config, std::string password, replica::Clock& clock, Su
 
 Service::~Service() = default;
 
-void Service::serve(replica::Replica& replica) {
+void Service::serve(replica::Replica& replica, uint32_t member) {
   replica_ = &replica;
+  member_ = member;
+  for (auto& [id, c] : connections_) c->ref = {member, replica.boot(), id};
   events_.ring().begin_after(replica.machine().revision());
 }
 
@@ -44,13 +46,17 @@ Connection* Service::connect(std::string peer, std::string local, std::string& r
     return nullptr;
   }
   ++metrics_.connections_accepted;
-  const base::ConnectionRef ref = {1, replica_->boot(), ++last_connection_};
+  const base::ConnectionRef ref = {member_, replica_->boot(), ++last_connection_};
   auto connection = std::make_unique<Connection>(ref, input_pool_);
   connection->peer = std::move(peer);
   connection->local = std::move(local);
   connection->opened_us = connection->heard_us = now_us_;
   connection->authenticated = password_.empty();
   return connections_.emplace(ref.connection, std::move(connection)).first->second.get();
+}
+
+void Service::set_waiting(std::string why) {
+  waiting_ = why.empty() ? std::string() : "NOQUORUM " + why;
 }
 
 Connection* Service::find(uint64_t id) const {

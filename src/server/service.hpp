@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "replica/replica.hpp"
+#include "resp/errors.hpp"
 #include "resp/request.hpp"
 #include "server/connection.hpp"
 #include "server/event_hub.hpp"
@@ -40,8 +41,12 @@ class Service final : public replica::Listener {
   Service(Config& config, std::string password, replica::Clock& clock, Surroundings surroundings);
   ~Service() override;
 
-  // Before the first turn. What the replica told before (its replay at the start) is not served to anyone.
-  void serve(replica::Replica&);
+  // Before the first turn, and again when a node that waited has become `member` of its group: connections of before
+  // count as new ones of this boot. What the replica told before (its replay at the start) is not served to anyone.
+  void serve(replica::Replica&, uint32_t member = 1);
+  // Why there can't be a leader yet ("this node waits to be added"), for NOQUORUM answers; empty: there is no such
+  // reason.
+  void set_waiting(std::string why);
 
   // Null: the limit of connections is reached (`refusal` is what to send before closing).
   Connection* connect(std::string peer, std::string local, std::string& refusal);
@@ -124,6 +129,7 @@ class Service final : public replica::Listener {
   Taken take_keep_alive(Connection&, const resp::KeepAlive&, size_t begin, size_t end);
   Taken refuse_change(Connection&, replica::Trouble);
   bool propose(Connection&, lock::Command&, replica::Trouble&);
+  std::string_view no_quorum_error() const { return waiting_.empty() ? resp::kNoQuorumError : waiting_; }
   std::optional<std::string_view> identify(Connection&, lock::Command&);
   void answer_pending_reads(Connection&, replica::Trouble);
 
@@ -145,6 +151,8 @@ class Service final : public replica::Listener {
   replica::Clock& clock_;
   Surroundings around_;
   replica::Replica* replica_ = nullptr;
+  uint32_t member_ = 1;
+  std::string waiting_;  // the whole error line
   Metrics metrics_;
   EventHub events_;
   InputPool input_pool_;

@@ -176,7 +176,7 @@ Service::Taken Service::refuse_change(Connection& c, Trouble trouble) {
     return Taken::kLater;
   }
   c.held_since_us = 0;
-  c.writer().error(resp::kNoQuorumError);
+  c.writer().error(no_quorum_error());
   return Taken::kYes;
 }
 
@@ -198,7 +198,7 @@ void Service::on_read(uint64_t cookie, Trouble trouble) {
 void Service::answer_pending_reads(Connection& c, Trouble trouble) {
   while (c.has_pending() && c.front().kind == Pending::Kind::kRead) {
     if (trouble != Trouble::kNone) {
-      c.writer().error(resp::kNoQuorumError);
+      c.writer().error(no_quorum_error());
     } else {
       const Pending& p = c.front();
       reader_.next(c.input.between(p.begin, p.end));
@@ -252,7 +252,7 @@ void Service::on_keep_alive(uint64_t cookie, const replica::KeepAliveAnswer& ans
   if (c && !c->gone) {
     auto writer = c->writer();
     if (batch.failed) {
-      writer.error(resp::kNoQuorumError);
+      writer.error(no_quorum_error());
     } else if (!batch.own) {
       writer.array(batch.answers.size());
       for (const auto& a : batch.answers) {
