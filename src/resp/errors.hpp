@@ -35,7 +35,10 @@ inline constexpr std::string_view kDiskFullError =
 inline constexpr std::string_view kNoQuorumError =
     "NOQUORUM no leader can be reached now and nothing was changed: try again in a moment";
 inline constexpr std::string_view kUnknownError =
-    "UNKNOWN contact was lost before the outcome was known: repeat the request with the same REQ, or look with SHOW";
+    "UNKNOWN not decided within undecided-wait-ms, and it may still be done: repeat it with the same REQ or TOKEN, or "
+    "look with SHOW";
+inline constexpr std::string_view kUnknownReadError =
+    "UNKNOWN no answer within undecided-wait-ms, and nothing was changed: ask again in a moment";
 inline constexpr std::string_view kNoSessionError =
     "NOSESSION the session of this connection is gone and its locks with it: SESSION OPEN, SESSION ATTACH or RESET";
 inline constexpr std::string_view kImplicitBusyError =

@@ -87,15 +87,17 @@ struct Connection {
   size_t answered = 0;   // at the front of `pending`: gone with the rest of it
   bool waiting = false;  // the front is a LOCK that must wait
   uint64_t seq = 0;
+  uint64_t run = 0;           // number of the pending run: all that is pending was taken at once
+  int64_t run_since_us = 0;   // when that was
   int64_t held_since_us = 0;  // there was no leader for its next request since then; 0: not so
 
   std::vector<UnsentGrant> unsent_grants;  // of an explicit session, without REQ; re-entries too
   std::string out;
   size_t sent = 0;  // of `out`
   size_t counted_unsent = 0;
-  bool touched = false, resumed = false, held = false;  // in the service's lists
-  bool reads = true, writes = false;                    // what the driver watches for now
-  bool vouched = false, waiting_vouched = false;        // in the lists of those whose session the server keeps alive
+  bool touched = false, resumed = false, held = false, undecided = false;  // in the service's lists
+  bool reads = true, writes = false;                                       // what the driver watches for now
+  bool vouched = false, waiting_vouched = false;  // in the lists of those whose session the server keeps alive
   std::unique_ptr<Watching> watching;
 
   bool has_pending() const { return answered < pending.size(); }

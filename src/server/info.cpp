@@ -88,6 +88,7 @@ void locks_section(InfoText& text, const InfoSource& s, const lock::Totals& t) {
   text.line("refused_no_session", number(m.refused_session));
   text.line("refused_disk_full", number(m.refused_disk_full));
   text.line("refused_other", number(m.refused_other));
+  text.line("answered_unknown", number(m.unknown));
   text.line("deadlocks", number(m.refused_deadlock));
   text.line("contention_rate", fmt::format("{:.4f}", m.contention()));
   text.line("unlocks", number(m.unlocks));

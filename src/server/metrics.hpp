@@ -15,7 +15,7 @@ struct Metrics {
   // lock_repeats: of them, those that joined a hold or waiter of their own or got the kept result of their REQ.
   uint64_t lock_requests = 0, lock_repeats = 0, granted_at_once = 0, granted_after_wait = 0, had_to_wait = 0;
   uint64_t busy = 0, timed_out = 0, cancelled = 0, refused_deadlock = 0, refused_mode = 0, refused_limit = 0,
-           refused_session = 0, refused_disk_full = 0, refused_other = 0;
+           refused_session = 0, refused_disk_full = 0, refused_other = 0, unknown = 0;
   uint64_t unlocks = 0, renewals = 0, undelivered = 0;
   uint64_t holds_ended_by_ttl = 0, holds_ended_by_max_hold = 0, holds_ended_with_session = 0, revocations = 0;
   uint64_t sessions_opened = 0, sessions_expired = 0;

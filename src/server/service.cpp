@@ -132,12 +132,13 @@ void Service::finish_turn(bool input_left) {
     const int64_t before = clock_.mono_us();
     run_of_ = nullptr;
     if (input_left) replica_->input_left();
-    replica_->step();
+    if (replica_->step()) note_undecided();
     if (work) metrics_.commit_us.add(clock_.mono_us() - before);
     const replica::Status status = replica_->status();
     if (status.syncs != last_syncs_) metrics_.fsync_us.add(status.last_sync_us);
     last_syncs_ = status.syncs;
   }
+  answer_undecided();
   if (events_.anyone()) deliver_events();
   enforce_output_limits();
 }
@@ -303,6 +304,7 @@ std::optional<int64_t> Service::next_wake_us() const {
   const auto no_later_than = [&wake](int64_t us) { wake = wake ? std::min(*wake, us) : us; };
   if (!vouched_.empty()) no_later_than(next_vouch_us_);
   if (!waiting_vouched_.empty()) no_later_than(next_waiting_vouch_us_);
+  if (!undecided_.empty()) no_later_than(undecided_.top().due_us);
   // No leader: looked at again when the replica wakes, and at the latest when the request is to be refused.
   for (const uint64_t id : held_) {
     if (const Connection* c = find(id)) no_later_than(c->held_since_us + config_.leaderless_wait_ms * 1000);

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <queue>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -95,8 +96,17 @@ class Service final : public replica::Listener {
     lock::Command command;  // its views point at `name`
     std::string name;
   };
+  // A run of reads or keep-alives: when its proof comes, the connection may have been answered UNKNOWN and be further.
+  struct RunRef {
+    uint64_t connection = 0, run = 0;
+  };
+  struct Undecided {
+    int64_t due_us;
+    uint64_t connection;
+    bool operator<(const Undecided& o) const { return due_us > o.due_us; }  // the soonest on top
+  };
   struct KeepAliveBatch {
-    uint64_t connection = 0;
+    RunRef from;
     bool own = false;
     size_t left = 0;
     std::vector<std::optional<replica::KeepAliveAnswer>> answers;
@@ -136,10 +146,17 @@ class Service final : public replica::Listener {
   // service_outcomes.cpp: what the replica tells
   void answer_outcome(Connection&, const lock::Outcome&);
   void pop_answered(Connection&);
+  void go_on(Connection&);
   void push_outcome(const lock::Outcome&);
   void apply_session_change(Connection&, const lock::Outcome&);
   static bool may_be_undone(const lock::Outcome&);
   void push_loss(const lock::Event&);
+
+  // service_undecided.cpp: what is not decided in time
+  Connection* find(const RunRef&) const;  // null too when that run is answered
+  void note_undecided();
+  void answer_undecided();
+  void give_up(Connection&);
 
   // service_sessions.cpp: who speaks for which session
   void speak_for(Connection&, Speaks, base::SessionId, uint32_t epoch, std::string_view key);
@@ -163,8 +180,9 @@ class Service final : public replica::Listener {
   std::vector<uint64_t> resumed_, held_;
   std::vector<Owed> owed_;
 
-  std::vector<uint64_t> read_batch_;  // connections whose reads this turn's proof is for
-  std::unordered_map<uint64_t, std::vector<uint64_t>> read_batches_;
+  std::vector<RunRef> read_batch_;  // whose reads this turn's proof is for
+  std::unordered_map<uint64_t, std::vector<RunRef>> read_batches_;
+  std::priority_queue<Undecided> undecided_;  // connections whose run outlived its turn, each at most once
   std::unordered_map<uint64_t, KeepAliveBatch> keep_alive_batches_;
   uint64_t last_read_cookie_ = 0, last_keep_alive_batch_ = 0;
 

@@ -52,6 +52,7 @@ class DirectReplica final : public replica::Replica {
   bool step() override {
     ++steps;
     if (trouble != replica::Trouble::kNone) return false;
+    if (stuck) return true;
     // A tick even without commands: so that what is due happens.
     const std::string entry(builder_.finish(clock_.mono_us() / 1000, clock_.wall_ms()));
     commands_in_last_entry = builder_.commands();
@@ -83,6 +84,7 @@ class DirectReplica final : public replica::Replica {
 
   replica::Trouble trouble = replica::Trouble::kNone;
   bool disk_full = false;
+  bool stuck = false;  // what is asked stays undecided
   size_t most_commands = SIZE_MAX, commands_in_last_entry = 0;
   int steps = 0;
   std::optional<int64_t> wake_us;

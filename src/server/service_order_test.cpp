@@ -299,6 +299,86 @@ TEST_F(ServiceOrder, WithoutALeaderRequestsAreKeptForAWhile) {
   EXPECT_EQ(take(a), ":1\r\n");
 }
 
+TEST_F(ServiceOrder, WhatIsNotDecidedInTimeIsUnknownAndItsRepetitionFindsIt) {
+  auto& a = connect();
+  ask(a, "SESSION OPEN");
+  replica_->stuck = true;
+  send(a, "LOCK x REQ r");
+  send(a, "LOCK y REQ s");
+  send(a, "PING");
+  run();
+  ASSERT_TRUE(service_->next_wake_us().has_value());
+  EXPECT_EQ(*service_->next_wake_us(), clock_.now_us + 5'000'000);
+  pass(4'999);
+  EXPECT_EQ(take(a), "");
+  pass(1);
+  EXPECT_THAT(take(a), MatchesRegex("-UNKNOWN [^\r]*same REQ[^\r]*\r\n-UNKNOWN [^\r]*\r\n\\+PONG\r\n"));
+  send(a, "LOCK x REQ r");
+  run();
+  replica_->stuck = false;
+  pass(1);
+  EXPECT_EQ(take(a), ":1\r\n") << "one answer: that of the repetition, with the first one's fence";
+  EXPECT_EQ(ask(a, "LOCK y REQ s"), ":2\r\n");
+  EXPECT_THAT(ask(a, "INFO locks"), HasSubstr("\r\nanswered_unknown:2\r\n"));
+}
+
+TEST_F(ServiceOrder, ReadsWithoutAnAnswerAreUnknownAndALateProofIsNotTakenForALaterRead) {
+  auto& a = connect();
+  auto& b = connect();
+  ask(a, "SESSION OPEN");
+  ask(a, "LOCK x");
+  replica_->stuck = true;
+  send(a, "SESSION KEEPALIVE");
+  send(b, "SHOW x");
+  run();
+  pass(5'000);
+  EXPECT_THAT(take(a), MatchesRegex("-UNKNOWN [^\r]*ask again[^\r]*\r\n"));
+  EXPECT_THAT(take(b), MatchesRegex("-UNKNOWN [^\r]*ask again[^\r]*\r\n"));
+  send(a, "SESSION KEEPALIVE");
+  send(b, "CHECK x FENCE 1");
+  run();
+  service_->on_read(1, replica::Trouble::kNone);
+  service_->on_keep_alive(1 << 17, {true, 10'000, 0}, replica::Trouble::kNone);
+  EXPECT_EQ(a.connection->out + b.connection->out, "");
+  pass(5'000);
+  EXPECT_THAT(take(a), MatchesRegex("-UNKNOWN [^\r]*ask again[^\r]*\r\n"));
+  EXPECT_THAT(take(b), MatchesRegex("-UNKNOWN [^\r]*ask again[^\r]*\r\n"));
+  replica_->stuck = false;
+  pass(1);
+  EXPECT_EQ(take(a) + take(b), "");
+  EXPECT_EQ(ask(b, "CHECK x FENCE 1"), ":1\r\n");
+}
+
+TEST_F(ServiceOrder, ALockThatWaitsIsDecidedAndNeverUnknown) {
+  auto& a = connect();
+  auto& b = connect();
+  ask(a, "LOCK x");
+  replica_->stuck = true;
+  send(b, "LOCK x");
+  run();
+  replica_->stuck = false;
+  pass(3'000);
+  pass(60'000);
+  EXPECT_EQ(take(b), "");
+  ask(a, "UNLOCK x");
+  EXPECT_EQ(take(b), ":2\r\n");
+}
+
+TEST_F(ServiceOrder, AnOpenThatIsUnknownLeavesNoSessionToFallBackTo) {
+  config_.undecided_wait_ms = 1'000;
+  auto& a = connect();
+  replica_->stuck = true;
+  send(a, "SESSION OPEN");
+  run();
+  pass(1'000);
+  EXPECT_THAT(take(a), StartsWith("-UNKNOWN "));
+  replica_->stuck = false;
+  pass(1);
+  EXPECT_THAT(ask(a, "LOCK x"), StartsWith("-NOSESSION "));
+  EXPECT_THAT(ask(a, "SESSION OPEN"), StartsWith("*6\r\n"));
+  EXPECT_EQ(ask(a, "LOCK x"), ":1\r\n");
+}
+
 TEST_F(ServiceOrder, ADiskThatIsFullRefusesInItsPlace) {
   auto& a = connect();
   ask(a, "LOCK x");

@@ -78,6 +78,11 @@ void Service::answer_outcome(Connection& c, const Outcome& o) {
 void Service::pop_answered(Connection& c) {
   c.waiting = false;
   c.pop_front();
+  go_on(c);
+}
+
+// With what stands behind the answer that was just written.
+void Service::go_on(Connection& c) {
   while (c.has_pending() && c.front().kind == Pending::Kind::kRefused) {
     ++metrics_.refused_disk_full;
     c.writer().error(resp::kDiskFullError);

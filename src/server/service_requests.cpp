@@ -43,6 +43,8 @@ void Service::process(Connection& c) {
   using Step = resp::RequestParser::Step;
   if (c.has_pending() || c.closing || c.gone) return;
   c.input.look_back();
+  ++c.run;
+  c.run_since_us = now_us_;
   while (output_has_room(c) && c.pending_count() < static_cast<size_t>(config_.max_pipeline)) {
     resp::RequestParser& parser = c.input.parser();
     const Step step = parser.next(c.input.unread());
@@ -182,7 +184,7 @@ Service::Taken Service::refuse_change(Connection& c, Trouble trouble) {
 
 Service::Taken Service::take_read(Connection& c, size_t begin, size_t end) {
   if (c.has_pending() && c.front().kind != Pending::Kind::kRead) return Taken::kLater;
-  if (!c.has_pending()) read_batch_.push_back(c.ref.connection);
+  if (!c.has_pending()) read_batch_.push_back({c.ref.connection, c.run});
   c.pending.push_back({Pending::Kind::kRead, false, false, lock::Verb::kTick, 0, begin, end});
   return Taken::kYes;
 }
@@ -190,8 +192,8 @@ Service::Taken Service::take_read(Connection& c, size_t begin, size_t end) {
 void Service::on_read(uint64_t cookie, Trouble trouble) {
   const auto batch = read_batches_.extract(cookie);
   if (batch.empty()) return;
-  for (const uint64_t id : batch.mapped()) {
-    if (Connection* c = find(id); c && !c->gone) answer_pending_reads(*c, trouble);
+  for (const RunRef& reads : batch.mapped()) {
+    if (Connection* c = find(reads)) answer_pending_reads(*c, trouble);
   }
 }
 
@@ -227,7 +229,7 @@ Service::Taken Service::take_keep_alive(Connection& c, const resp::KeepAlive& bo
   const size_t n = own ? 1 : body.pairs.size();
   const uint64_t number = ++last_keep_alive_batch_;
   KeepAliveBatch& batch = keep_alive_batches_[number];
-  batch.connection = c.ref.connection;
+  batch.from = {c.ref.connection, c.run};
   batch.own = own;
   batch.left = n;
   batch.answers.resize(n);
@@ -248,8 +250,7 @@ void Service::on_keep_alive(uint64_t cookie, const replica::KeepAliveAnswer& ans
   batch.failed |= trouble != Trouble::kNone;
   if (answer.alive) batch.answers[cookie & ((uint64_t{1} << kKeepAliveIndexBits) - 1)] = answer;
   if (--batch.left > 0) return;
-  Connection* c = find(batch.connection);
-  if (c && !c->gone) {
+  if (Connection* c = find(batch.from)) {
     auto writer = c->writer();
     if (batch.failed) {
       writer.error(no_quorum_error());

@@ -125,6 +125,9 @@ std::vector<Setting> disk_rows() {
              "Log since the last snapshot at which the next one begins"),
       number("leaderless-wait-ms", kDisk, &Config::leaderless_wait_ms, kMillis, {0, 60'000},
              "How long a request is kept while there is no leader (a node that starts), before NOQUORUM"),
+      number(
+          "undecided-wait-ms", kDisk, &Config::undecided_wait_ms, kMillis, {100, 600'000},
+          "How long a request that was taken may stay undecided (the log waits for room on its disk), before UNKNOWN"),
   };
 }
 

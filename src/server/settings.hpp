@@ -55,6 +55,7 @@ struct Config {
   int64_t min_free_bytes = 256 << 20;
   int64_t snapshot_log_bytes = 64 << 20;
   int64_t leaderless_wait_ms = 2'000;
+  int64_t undecided_wait_ms = 5'000;
 
   lock::Settings lock_settings() const;
 };

@@ -46,7 +46,7 @@ def refused_as_full(connection):
 def test_log_that_meets_a_full_disk_waits_for_room(tmp_path, start_on):
     """With not a byte left nothing is answered, nothing is lost, and room brings it back without a restart."""
     with disk.Disk(tmp_path, megabytes=500) as mounted:
-        node = start_on(mounted, *without_free_space_watch())
+        node = start_on(mounted, *without_free_space_watch(), "--undecided-wait-ms", "10m")
         fences = Fences()
         # Much data, since the log has room of its own set aside that must be used up first.
         workers = [Worker(number, "full", fences, data_words=("a" * 4000, "b" * 4096)) for number in range(3)]
@@ -63,6 +63,38 @@ def test_log_that_meets_a_full_disk_waits_for_room(tmp_path, start_on):
         for worker in workers:
             worker.check(node)
         node.kill()
+
+
+def test_what_waits_for_room_is_answered_unknown_in_time(tmp_path, start_on):
+    with disk.Disk(tmp_path, megabytes=500) as mounted:
+        node = start_on(mounted, *without_free_space_watch(), "--undecided-wait-ms", "500", "--max-data-bytes", "60000")
+        with node.connect() as holder, node.connect() as other:
+            holder.do("SESSION", "OPEN", "TTL", "600000")
+            fence = holder.do("LOCK", "big")
+            mounted.fill()
+            request = fill_log(holder)
+            assert holder.error("UNLOCK", "big", "REQ", "u").startswith("UNKNOWN ")
+            assert other.error("SHOW", "big").startswith("UNKNOWN ")
+            assert other.error("LOCK", "other", "WAIT", "0").startswith("DISKFULL ")
+            mounted.make_room()
+            wait_until(lambda: "there is room for the log again" in node.log(), what="room for the log")
+            # No second answer comes; a repetition gets the first outcome.
+            assert holder.do("PUT", "big", "DATA", "d" * 60000, "REQ", request) == "OK"
+            assert holder.do("UNLOCK", "big", "REQ", "u") == 0
+            assert other.do("CHECK", "big", "FENCE", fence) == 0
+            assert int(node.info()["answered_unknown"]) >= 3
+        node.kill()
+
+
+def fill_log(holder):
+    """PUTs until one is not decided, since the log has no room; returns its REQ. The log has room of its own set aside first."""
+    for number in range(10000):
+        try:
+            holder.do("PUT", "big", "DATA", "d" * 60000, "REQ", number)
+        except ErrorReply as refused:
+            assert refused.code == "UNKNOWN", refused
+            return number
+    raise AssertionError("600 MB were written to a disk that has no room for them")
 
 
 def without_free_space_watch():
