@@ -38,4 +38,22 @@ base::Result<Endpoint> parse_endpoint(std::string_view text) {
   return out;
 }
 
+base::Result<std::vector<Endpoint>> parse_endpoints(std::string_view text) {
+  std::vector<Endpoint> out;
+  for (;;) {
+    const size_t comma = text.find(',');
+    auto one = parse_endpoint(text.substr(0, comma));
+    if (!one.ok()) return one.status();
+    out.push_back(std::move(*one));
+    if (comma == std::string_view::npos) return out;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+std::string text_of(const std::vector<Endpoint>& endpoints) {
+  std::string out;
+  for (const Endpoint& endpoint : endpoints) out += (out.empty() ? "" : ",") + endpoint.text();
+  return out;
+}
+
 }  // namespace cleat::client

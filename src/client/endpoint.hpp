@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.hpp"
 
@@ -20,5 +21,9 @@ struct Endpoint {
 };
 
 base::Result<Endpoint> parse_endpoint(std::string_view text);
+
+// Several of them with commas between: A,B,C. At least one.
+base::Result<std::vector<Endpoint>> parse_endpoints(std::string_view text);
+std::string text_of(const std::vector<Endpoint>& endpoints);  // as it is written on a command line
 
 }  // namespace cleat::client

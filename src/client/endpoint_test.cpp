@@ -31,5 +31,17 @@ TEST(Endpoint, WritesWhatItReads) {
   EXPECT_EQ((Endpoint{.host = "db1", .port = 7}).text(), "db1:7");
 }
 
+TEST(Endpoint, SeveralWithCommas) {
+  const auto read = [](const char* text) {
+    const auto all = parse_endpoints(text);
+    return all.ok() ? text_of(*all) : all.status().message();
+  };
+  EXPECT_EQ(read("a"), "a:7420");
+  EXPECT_EQ(read("a:1,b,[::1]:3"), "a:1,b:7420,[::1]:3");
+  const std::string hint = ": write HOST:PORT, such as 127.0.0.1:7420 or [::1]:7420";
+  EXPECT_EQ(read("a:1,"), "'' has no host" + hint);
+  EXPECT_EQ(read("a:1,b:x"), "'b:x' has no port from 1 to 65535" + hint);
+}
+
 }  // namespace
 }  // namespace cleat::client
