@@ -10,8 +10,8 @@ inline constexpr const char* kProgram = R"(Examples:
   cleat show orders                               who holds it, who waits
 
 Each command explains itself: cleat run --help
-Exit status: 0 ok, 1 refused or not held, 2 wrong usage, 69 no server, 75 lock not acquired, 76 not a Cleat
-server, 77 password missing or wrong. `run` gives back its command's own.)";
+Exit status: 0 ok, 1 refused or not held, 2 wrong usage, 69 no server, 74 not known whether it was done, 75 lock not
+acquired, 76 not a Cleat server, 77 password missing or wrong. `run` gives back its command's own.)";
 
 inline constexpr const char* kServe =
     R"(Runs a durable node until SIGTERM or SIGINT. Every setting can also stand in a TOML file (--config) or in a variable
@@ -52,14 +52,14 @@ Examples:
   token=$(cleat lock orders --ttl 30s | sed -n 's/^token //p')
   cleat lock orders --ttl 30s --token job-17 --json
 
-Exit status: 0 held, 75 not acquired.)";
+Exit status: 0 held, 75 not acquired, 74 not known: contact was lost, say it again with the same --token.)";
 
 inline constexpr const char* kUnlock = R"(Lets go what `cleat lock` took.
 
 Example:
   cleat unlock orders --token "$token"
 
-Exit status: 0 let go, 1 that token held nothing (any more).)";
+Exit status: 0 let go, 1 that token held nothing (any more), 74 not known: contact was lost, say it again.)";
 
 inline constexpr const char* kRenew =
     R"(Moves the end of what `cleat lock` took to now + TTL; never to an earlier time. Prints the time left.
@@ -67,7 +67,8 @@ inline constexpr const char* kRenew =
 Example:
   cleat renew orders --token "$token" --ttl 30s
 
-Exit status: 0 renewed, 1 that token holds nothing (any more): stop what the lock protects.)";
+Exit status: 0 renewed, 1 that token holds nothing (any more): stop what the lock protects, 74 not known: contact was lost,
+say it again.)";
 
 inline constexpr const char* kShow =
     R"(Who holds a name, who waits for it and in which order, what is left behind by lost holds (delayed).

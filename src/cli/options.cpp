@@ -108,12 +108,12 @@ class Grammar {
     if (prints) sub.add_flag("--json", invocation_.common.json, "print JSON instead of text");
     Common& common = invocation_.common;
     const char* from_environment = environment_("CLEAT_SERVER");
-    CLI::Option* server = sub.add_option("--server")->type_name("HOST:PORT")->expected(1);
-    server->description("where the server listens (default 127.0.0.1:7420, or CLEAT_SERVER)");
+    CLI::Option* server = sub.add_option("--server")->type_name("HOST:PORT,...")->expected(1);
+    server->description("where the server listens, or its members (default 127.0.0.1:7420, or CLEAT_SERVER)");
     const auto set_server = [&common](const std::string& text) {
-      auto endpoint = client::parse_endpoint(text);
-      if (endpoint.ok()) common.server = *endpoint;
-      return endpoint.ok() ? std::string() : endpoint.status().message();
+      auto endpoints = client::parse_endpoints(text);
+      if (endpoints.ok()) common.servers = *endpoints;
+      return endpoints.ok() ? std::string() : endpoints.status().message();
     };
     server->each([set_server](const std::string& text) {
       if (const std::string wrong = set_server(text); !wrong.empty()) invalid(wrong);

@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 
 struct Common {
   std::string command;  // "lock": for messages
-  client::Endpoint server;
+  std::vector<client::Endpoint> servers{client::Endpoint{}};
   std::string password_file;
   milliseconds timeout{5'000};  // to reach the server, and for each answer beyond the wait that was asked for
   bool json = false;

@@ -85,11 +85,11 @@ TEST(Options, TheOthers) {
 }
 
 TEST(Options, ServerAndPasswordFromFlagThenEnvironmentThenDefault) {
-  EXPECT_EQ(common({"status"}).server.text(), "127.0.0.1:7420");
+  EXPECT_EQ(common({"status"}).servers[0].text(), "127.0.0.1:7420");
   g_environment = {{"CLEAT_SERVER", "db1:7000"}, {"CLEAT_PASSWORD_FILE", "/p"}};
-  EXPECT_EQ(common({"status"}).server.text(), "db1:7000");
+  EXPECT_EQ(common({"status"}).servers[0].text(), "db1:7000");
   EXPECT_EQ(common({"status"}).password_file, "/p");
-  EXPECT_EQ(common({"status", "--server", "[::1]:1", "--password-file", "/q"}).server.text(), "[::1]:1");
+  EXPECT_EQ(common({"status", "--server", "[::1]:1", "--password-file", "/q"}).servers[0].text(), "[::1]:1");
   EXPECT_EQ(common({"status", "--password-file", "/q"}).password_file, "/q");
   g_environment = {{"CLEAT_SERVER", "x:y"}};
   EXPECT_EQ(refusal({"status"}),
@@ -106,14 +106,14 @@ TEST(Options, TheConnectionIsNamedBeforeOrAfterTheCommand) {
       {"--timeout", "1s", "show", "--server", "h:1", "x", "--json", "--password-file", "/p"},
   };
   for (const auto& words : ways) {
-    EXPECT_EQ(common(words).server.text(), "h:1");
+    EXPECT_EQ(common(words).servers[0].text(), "h:1");
     EXPECT_EQ(common(words).password_file, "/p");
     EXPECT_TRUE(common(words).json);
     EXPECT_EQ(read<ShowCommand>(words).name, "x");
   }
-  EXPECT_EQ(common({"lock", "x", "--ttl", "30s", "--server", "h:1"}).server.text(), "h:1");
+  EXPECT_EQ(common({"lock", "x", "--ttl", "30s", "--server", "h:1"}).servers[0].text(), "h:1");
   const std::vector<std::string> run = {"--server", "h:1", "run", "x", "--", "cmd", "--server", "other:2", "--json"};
-  EXPECT_EQ(common(run).server.text(), "h:1");
+  EXPECT_EQ(common(run).servers[0].text(), "h:1");
   EXPECT_EQ(read<RunCommand>(run).command, (std::vector<std::string>{"cmd", "--server", "other:2", "--json"}));
   EXPECT_EQ(refusal({"--json", "run", "x", "--", "true"}),
             "cleat run: The following argument was not expected: --json");

@@ -224,11 +224,11 @@ std::string info_value(std::string_view info, const std::string& key) {
 // Ready: it has a leader, and answers a question that needs one.
 int execute(const Common& common, const StatusCommand&) {
   Talk talk(common);
+  const auto probe = talk.ask({"LOCKS", "COUNT", "1"});
+  if (!probe.ok()) return failed(common, probe.status());
   const auto info = talk.ask({"INFO"});
   if (!info.ok()) return failed(common, info.status());
   if (info->is_error()) return refused(common, *info);
-  const auto probe = talk.ask({"LOCKS", "COUNT", "1"});
-  if (!probe.ok()) return failed(common, probe.status());
   const std::string text = "\n" + info->text;
   const bool full = info_value(text, "disk_full") == "1";
   const bool ready = !probe->is_error() && info_value(text, "loading") == "0" && !full;
@@ -236,11 +236,11 @@ int execute(const Common& common, const StatusCommand&) {
                           : full            ? "its disk is full, it takes no new locks"
                                             : "it is still loading";
   Table table({"SERVER", "STATE", "ROLE", "VERSION", "HOLDS", "WAITING", "SESSIONS"});
-  table.add({common.server.text(), ready ? "ready" : "not ready", escaped(info_value(text, "role")),
+  table.add({talk.server(), ready ? "ready" : "not ready", escaped(info_value(text, "role")),
              escaped(info_value(text, "cleat_version")), escaped(info_value(text, "holds")),
              escaped(info_value(text, "waiters")), escaped(info_value(text, "sessions"))});
   Json json;
-  json.open_object().bytes("server", common.server.text()).field("ready", ready);
+  json.open_object().bytes("server", talk.server()).field("ready", ready);
   for (const char* key : {"role", "cleat_version"}) json.bytes(key, info_value(text, key));
   for (const char* key :
        {"term", "applied", "names", "holds", "waiters", "sessions", "connected_clients", "uptime_in_seconds"}) {

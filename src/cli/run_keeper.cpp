@@ -18,7 +18,7 @@
 #include "cli/process_tree.hpp"
 #include "cli/run_parts.hpp"
 #include "cli/talk.hpp"
-#include "client/session.hpp"
+#include "client/session_io.hpp"
 
 namespace cleat::cli {
 namespace {
@@ -28,7 +28,7 @@ using client::HoldBelief;
 using client::Notice;
 using client::Reply;
 using client::Session;
-using client::Socket;
+using client::SessionIo;
 using client::TimePoint;
 
 constexpr milliseconds kReleaseLimit{5'000};
@@ -74,22 +74,28 @@ class Keeper {
 
   void turn() {
     TimePoint now = boot_clock::now();
-    drive(now);
-    while (auto notice = session_->next_notice()) on_notice(*notice, now);
+    io_->drive(now);
+    if (session().connected()) told_trouble_ = false;
+    while (auto notice = session().next_notice()) on_notice(*notice, now);
     watch(now);
     if (exit_status_) return;
-    drive(now);  // what the notices made
+    io_->drive(now);  // what the notices made
     poll_once(now);
   }
 
   // ---- connection
 
+  Session& session() { return io_->session(); }
+  const Session& session() const { return io_->session(); }
+
   void new_session(TimePoint now) {
-    client::SessionOptions options{.ttl = run_.lock.ttl, .label = label_, .credentials = {.password = password_}};
-    options.first_contact = common_.timeout;
-    options.seed = static_cast<uint64_t>(now.time_since_epoch().count()) ^ static_cast<uint64_t>(::getpid()) << 32;
-    session_ = std::make_unique<Session>(std::move(options), now);
-    socket_.close();
+    client::SessionOptions options{.servers = common_.servers,
+                                   .ttl = run_.lock.ttl,
+                                   .label = label_,
+                                   .credentials = {.password = password_},
+                                   .first_contact = common_.timeout,
+                                   .seed = client::random_seed()};
+    io_ = std::make_unique<SessionIo>(std::move(options), now);
     LockRequest lock = run_.lock;
     if (lock.wait) {  // what is left of it, if this is not the first session
       const auto left = std::chrono::duration_cast<milliseconds>(began_ + *lock.wait - now);
@@ -97,43 +103,11 @@ class Keeper {
     }
     client::Words words = lock_words(lock);
     words.insert(words.end(), {"ASYNC", "FULL"});
-    session_->request(kLockReq, std::move(words), now);
-  }
-
-  void drive(TimePoint now) {
-    session_->tick(now);
-    if (session_->wants_disconnect() || (session_->over() && socket_.phase() != Socket::Phase::kClosed)) {
-      break_connection({base::Code::kIo, "closed"}, now);
-    }
-    if (session_->wants_connect(now)) {
-      session_->connecting(now);
-      if (Status s = socket_.start(common_.server); !s.ok()) break_connection(s, now);
-    }
-    if (socket_.phase() == Socket::Phase::kOpen && !session_->output().empty()) {
-      if (Status s = socket_.write(session_->output()); !s.ok()) break_connection(s, now);
-    }
-  }
-
-  void break_connection(const Status& why, TimePoint now) {
-    socket_.close();
-    session_->disconnected(why, now);
-  }
-
-  void on_socket(short events, TimePoint now) {
-    if (socket_.phase() == Socket::Phase::kConnecting) {
-      if (Status s = socket_.finish_connect(); !s.ok()) return break_connection(s, now);
-      if (socket_.phase() == Socket::Phase::kOpen) session_->connected(now);
-      return;
-    }
-    if ((events & ~POLLOUT) == 0) return;
-    std::string bytes;
-    const Status s = socket_.read(bytes);
-    if (!bytes.empty()) session_->received(bytes, now);
-    if (!s.ok()) break_connection(s, now);
+    session().request(kLockReq, std::move(words), now);
   }
 
   void poll_once(TimePoint now) {
-    std::optional<TimePoint> wake = session_->next_wake();
+    std::optional<TimePoint> wake = session().next_wake();
     for (const auto& other : {act_at_, give_up_at()}) {
       if (other) wake = std::min(wake.value_or(TimePoint::max()), *other);
     }
@@ -141,11 +115,11 @@ class Keeper {
     pollfd fds[] = {{signals_.get(), POLLIN, 0},
                     {wrapper_gone_ ? -1 : wrapper_.get(), POLLIN, 0},
                     {alarm_.fd(), POLLIN, 0},
-                    {socket_.fd(), socket_.wanted(!session_->output().empty()), 0}};
+                    {io_->fd(), io_->wanted(), 0}};
     ::poll(fds, 4, killing_ ? 5 : -1);
     now = boot_clock::now();
     alarm_.drain();
-    if (fds[3].revents != 0) on_socket(fds[3].revents, now);
+    if (fds[3].revents != 0) io_->ready(fds[3].revents, now);
     if (fds[1].revents != 0) on_wrapper();
     if (fds[0].revents != 0) on_signals();
   }
@@ -169,22 +143,23 @@ class Keeper {
       case Notice::Kind::kDisconnected:
         last_trouble_ = n.status.message();
         if (connected_once_ && !told_trouble_ && stage_ != Stage::kReleasing) {
-          complain(common_, "lost contact with " + common_.server.text() + " (" + escaped_line(last_trouble_) +
-                                "), trying again");
+          const std::string next = session().server().text();
+          complain(common_, "lost contact with " + n.server + " (" + escaped_line(last_trouble_) + "), trying " +
+                                (next == n.server ? "again" : next));
           told_trouble_ = true;
         }
         break;
       case Notice::Kind::kRefused:
         return finish(n.status.code() == base::Code::kCorrupt ? kWrongProtocol : kNoPermission,
-                      common_.server.text() + ": " + escaped_line(n.status.message()));
+                      n.server + ": " + escaped_line(n.status.message()) + hint(n.status));
       case Notice::Kind::kSessionLost:
         if (stage_ == Stage::kAcquiring) return queue_again(now);
         on_lost("the session ended: " + n.status.message(), now);
         break;
+      case Notice::Kind::kUndecided:  // our requests have no deadline of their own
       case Notice::Kind::kClosed:
         break;  // seen in watch()
     }
-    if (n.kind != Notice::Kind::kDisconnected) told_trouble_ = false;
   }
 
   void queue_again(TimePoint now) {
@@ -267,7 +242,7 @@ class Keeper {
   void watch(TimePoint now) {
     act_at_.reset();
     if (const auto end = give_up_at(); end && now >= *end) return give_up();
-    if (stage_ == Stage::kReleasing && (session_->over() || child_ != 0)) {
+    if (stage_ == Stage::kReleasing && (session().over() || child_ != 0)) {
       if (child_ == 0) exit_status_ = release_status_;
       return;
     }
@@ -286,12 +261,12 @@ class Keeper {
     }
   }
 
-  milliseconds ttl() const { return session_->belief().ttl(); }
+  milliseconds ttl() const { return session().belief().ttl(); }
 
   void make_plan(TimePoint now) {
     if (lost_at_) {
       plan_ = plan_after_loss(*lost_at_, plan_, ttl(), run_.on_loss);
-    } else if (const auto deadline = hold_->deadline(session_->belief())) {
+    } else if (const auto deadline = hold_->deadline(session().belief())) {
       plan_ = plan_before(*deadline, ttl(), run_.on_loss);
     } else {
       on_lost("the session ended", now);
@@ -308,15 +283,15 @@ class Keeper {
       return;
     }
     const std::string why = last_trouble_.empty() ? "no answer in time" : escaped_line(last_trouble_);
-    finish(kUnreachable, "can't reach a server at " + common_.server.text() + ": " + why +
-                             ". Is it running (cleat serve)? Another address: --server HOST:PORT or CLEAT_SERVER");
+    const Status unreached(base::Code::kNotFound, "can't reach a server at " + text_of(common_.servers) + ": " + why);
+    finish(kUnreachable, unreached.message() + hint(unreached));
     if (!connected_once_) exit_status_ = kUnreachable;
   }
 
   void terminate() {
     termed_ = true;
     if (!lost_at_) {
-      complain(common_, "no contact with " + common_.server.text() + ", " + one_word(run_.lock.name) +
+      complain(common_, "no contact with " + text_of(common_.servers) + ", " + one_word(run_.lock.name) +
                             " can't be kept" + consequence());
     }
     signal_group(SIGTERM);
@@ -326,17 +301,17 @@ class Keeper {
   // ---- the command
 
   void start_if_sure(TimePoint now) {
-    const auto deadline = hold_->deadline(session_->belief());
+    const auto deadline = hold_->deadline(session().belief());
     if (lost_at_ || !deadline) return finish(run_.not_acquired, "");
     // Not enough time left to be sure of: the next keep-alive's answer brings more.
-    if (now + ttl() / 2 > session_->belief().deadline() && run_.on_loss != OnLoss::kIgnore) {
+    if (now + ttl() / 2 > session().belief().deadline() && run_.on_loss != OnLoss::kIgnore) {
       act_at_ = *deadline;
       if (now >= *deadline) on_lost("no contact with the server", now);
       return;
     }
     ChildStart start{.command = run_.command,
                      .environment = {"CLEAT_NAME=" + run_.lock.name, "CLEAT_FENCE=" + std::to_string(fence_),
-                                     "CLEAT_SESSION=" + session_->id()},
+                                     "CLEAT_SESSION=" + session().id()},
                      .signal_mask = mask_};
     child_ = start_child(start, go_);
     if (child_ < 0) {
@@ -404,9 +379,9 @@ class Keeper {
     shared_.kill_at_ns = 0;
     if (hold_ && !lost_at_) {
       hold_->end();
-      session_->request(kUnlockReq, {"UNLOCK", run_.lock.name, "FENCE", std::to_string(fence_)}, now);
+      session().request(kUnlockReq, {"UNLOCK", run_.lock.name, "FENCE", std::to_string(fence_)}, now);
     }
-    session_->close(now);
+    session().close(now);
   }
 
   // ---- the wrapper
@@ -463,8 +438,7 @@ class Keeper {
   TimePoint began_;
   client::Fd signals_, go_;
   client::Alarm alarm_;
-  Socket socket_;
-  std::unique_ptr<Session> session_;
+  std::unique_ptr<SessionIo> io_;
 
   Stage stage_ = Stage::kAcquiring;
   std::optional<HoldBelief> hold_;

@@ -1,7 +1,5 @@
 #include "cli/talk.hpp"
 
-#include <poll.h>
-
 #include <cstdio>
 #include <fstream>
 
@@ -31,7 +29,7 @@ void complain(const Common& common, std::string_view message) {
 }
 
 int failed(const Common& common, const Status& status) {
-  complain(common, escaped_line(status.message()));
+  complain(common, escaped_line(status.message()) + hint(status));
   switch (status.code()) {
     case Code::kInvalid:
       return kNoPermission;
@@ -61,39 +59,47 @@ int print(const Common& common, const std::string& text) {
   return kRefused;
 }
 
-Status Talk::open() {
+std::string hint(const Status& status) {
+  switch (status.code()) {
+    case Code::kNotFound:
+      return ". Is it running (cleat serve)? Another address: --server HOST:PORT or CLEAT_SERVER";
+    case Code::kInvalid:
+      return ": give --password-file FILE or set CLEAT_PASSWORD_FILE";
+    default:
+      return "";
+  }
+}
+
+int unknown(const Common& common, const std::string& what, const client::Outcome& outcome, const std::string& next) {
+  const std::string why = outcome.answer.ok() ? outcome.answer->text : outcome.answer.status().message();
+  complain(common, what + " is not known (" + escaped_line(why) + "): " + next);
+  return kUnknown;
+}
+
+Status Talk::prepare() {
+  if (asker_) return {};
   const auto password = read_password(common_.password_file);
   if (!password.ok()) return password.status();
-  return connection_.open(common_.server, {.password = *password}, deadline());
+  asker_.emplace(client::AskerOptions{.servers = common_.servers,
+                                      .credentials = {.password = *password},
+                                      .patience = common_.timeout,
+                                      .seed = client::random_seed()});
+  return {};
 }
 
-Result<Reply> Talk::ask(const client::Words& words, milliseconds extra) {
-  if (!connection_.is_open()) {
-    if (Status s = open(); !s.ok()) return s;
-  }
-  return connection_.call(words, deadline(extra));
+Result<Reply> Talk::ask(const client::Words& words) {
+  if (Status s = prepare(); !s.ok()) return s;
+  return asker_->read(words, deadline()).answer;
 }
 
-Result<Reply> Talk::ask_until_answered(const client::Words& words, milliseconds extra, bool& repeated) {
-  const auto end = deadline(extra);
-  repeated = false;
-  if (Status s = open(); !s.ok()) return s;
-  for (;;) {
-    Result<Reply> answer = Status(Code::kIo, "not asked yet");
-    if (connection_.is_open()) {
-      answer = connection_.call(words, end);
-      const bool undecided = answer.ok() && (answer->error_code() == "UNKNOWN" || answer->error_code() == "NOQUORUM");
-      if (answer.ok() && !undecided) return answer;
-      repeated = true;
-    } else if (Status s = open(); !s.ok()) {
-      answer = s;
-    } else {
-      continue;
-    }
-    if (boot_clock::now() + milliseconds(100) >= end || (!answer.ok() && answer.status().code() != Code::kIo))
-      return answer;
-    ::poll(nullptr, 0, 100);
-  }
+client::Outcome Talk::change(const client::Words& words) {
+  if (Status s = prepare(); !s.ok()) return {s};
+  return asker_->change(words, deadline());
+}
+
+client::Outcome Talk::wait(const std::function<client::Words()>& words, const std::string& req, milliseconds extra) {
+  if (Status s = prepare(); !s.ok()) return {s};
+  return asker_->wait(words, req, deadline(extra));
 }
 
 }  // namespace cleat::cli

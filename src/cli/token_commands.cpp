@@ -1,5 +1,7 @@
 // lock, unlock, renew: holds by token, for scripts. All three may be repeated safely, so a lost connection is only the
 // reason to ask again.
+#include <algorithm>
+
 #include "cli/commands.hpp"
 #include "cli/duration.hpp"
 #include "cli/escape.hpp"
@@ -35,22 +37,36 @@ int token_holds_nothing(const Common& common, const std::string& name, std::stri
   return kRefused;
 }
 
+// Neither done nor refused: it may be either.
+bool is_unknown(const client::Outcome& outcome) {
+  const bool decided =
+      outcome.answer.ok() && outcome.answer->error_code() != "UNKNOWN" && outcome.answer->error_code() != "NOQUORUM";
+  return !decided && outcome.maybe_done;
+}
+
 }  // namespace
 
 int execute(const Common& common, const LockCommand& command) {
   const std::string token = command.token.empty() ? client::random_hex(16) : command.token;
+  const std::string req = "lock";
   const milliseconds wait = command.lock.wait.value_or(milliseconds(0));
-  client::Words words = lock_words(command.lock);
-  words.insert(words.end(), {"TOKEN", token, "TTL", std::to_string(command.lock.ttl.count()), "FULL"});
+  const auto began = boot_clock::now();
+  // Said again after lost contact it joins what waits or is held already; if nothing is, it waits for what is left.
+  const auto words = [&] {
+    LockRequest lock = command.lock;
+    const auto left = std::chrono::ceil<milliseconds>(began + wait - boot_clock::now());
+    lock.wait = std::clamp(left, std::min(wait, milliseconds(1)), wait);
+    client::Words out = lock_words(lock);
+    out.insert(out.end(), {"TOKEN", token, "TTL", std::to_string(lock.ttl.count()), "FULL", "ASYNC", "REQ", req});
+    return out;
+  };
   Talk talk(common);
-  bool repeated = false;
-  const auto answer = talk.ask_until_answered(words, wait, repeated);
-  if (!answer.ok()) {
-    const int status = failed(common, answer.status());
-    if (repeated)
-      complain(common, "whether the lock was taken is not known; the same command with --token " + token + " tells");
-    return status;
+  const client::Outcome outcome = talk.wait(words, req, wait);
+  if (is_unknown(outcome)) {
+    return unknown(common, "whether the lock was taken", outcome, "the same command with --token " + token + " tells");
   }
+  const auto& answer = outcome.answer;
+  if (!answer.ok()) return failed(common, answer.status());
   if (answer->is_error()) return refused(common, *answer);
   if (answer->integer_at("granted") == 0) return not_acquired(common, command.lock, *answer);
   return acquired(common, command.lock, token, *answer);
@@ -58,13 +74,15 @@ int execute(const Common& common, const LockCommand& command) {
 
 int execute(const Common& common, const UnlockCommand& command) {
   Talk talk(common);
-  bool repeated = false;
-  const auto answer =
-      talk.ask_until_answered({"UNLOCK", command.name, "TOKEN", command.token}, milliseconds(0), repeated);
+  const client::Outcome outcome = talk.change({"UNLOCK", command.name, "TOKEN", command.token});
+  if (is_unknown(outcome)) {
+    return unknown(common, "whether the lock was let go", outcome, "say it again, or wait until its TTL is over");
+  }
+  const auto& answer = outcome.answer;
   if (!answer.ok()) return failed(common, answer.status());
   if (answer->is_error()) return refused(common, *answer);
   // After a lost answer, "holds nothing" most likely means that the first try did it.
-  if (answer->is_nil() && !repeated)
+  if (answer->is_nil() && !outcome.maybe_done)
     return token_holds_nothing(common, command.name, "it was let go before, or its time was over");
   if (!common.json) return kOk;
   Json json;
@@ -74,10 +92,13 @@ int execute(const Common& common, const UnlockCommand& command) {
 
 int execute(const Common& common, const RenewCommand& command) {
   Talk talk(common);
-  bool repeated = false;
-  const auto answer = talk.ask_until_answered(
-      {"RENEW", command.name, "TTL", std::to_string(command.ttl.count()), "TOKEN", command.token}, milliseconds(0),
-      repeated);
+  const client::Outcome outcome =
+      talk.change({"RENEW", command.name, "TTL", std::to_string(command.ttl.count()), "TOKEN", command.token});
+  if (is_unknown(outcome)) {
+    return unknown(common, "whether the lock was renewed", outcome,
+                   "say it again, and count on its old end until then");
+  }
+  const auto& answer = outcome.answer;
   if (!answer.ok()) return failed(common, answer.status());
   if (answer->is_error()) return refused(common, *answer);
   if (answer->is_nil()) return token_holds_nothing(common, command.name, "stop what the lock protects");

@@ -18,14 +18,10 @@ Words hello_words(const Credentials& credentials) {
 
 Status check_hello(const Reply& answer) {
   const std::string_view code = answer.error_code();
-  if (code == "NOAUTH") {
-    return {Code::kInvalid, "the server wants a password: give --password-file FILE or set CLEAT_PASSWORD_FILE"};
-  }
-  if (code == "WRONGPASS") {
-    return {Code::kInvalid,
-            "the server refused the password: check the file given with --password-file or CLEAT_PASSWORD_FILE"};
-  }
-  if (answer.is_error()) return {Code::kInvalid, "the server refused HELLO 3: " + answer.text};
+  if (code == "NOAUTH") return {Code::kInvalid, "the server wants a password"};
+  if (code == "WRONGPASS") return {Code::kInvalid, "the server refused the password"};
+  if (code == "LIMIT") return {Code::kIo, "the server refused the connection: " + answer.text};
+  if (answer.is_error()) return {Code::kCorrupt, "the server refused HELLO 3: " + answer.text};
   if (!answer.is_map()) return {Code::kCorrupt, "what answers there is no Cleat server: check the address"};
   return {};
 }
@@ -38,8 +34,7 @@ Status Connection::open(const Endpoint& endpoint, const Credentials& credentials
   if (Status s = connect(endpoint, deadline); !s.ok()) {
     socket_.close();
     const std::string why = s.code() == Code::kNotFound ? "no answer in time" : s.message();
-    return {Code::kIo, "can't reach a server at " + endpoint.text() + ": " + why +
-                           ". Is it running (cleat serve)? Another address: --server HOST:PORT or CLEAT_SERVER"};
+    return {Code::kNotFound, "can't reach a server at " + endpoint.text() + ": " + why};
   }
   Result<Reply> answer = call(hello_words(credentials), deadline);
   if (!answer.ok()) return answer.status();

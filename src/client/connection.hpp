@@ -20,13 +20,14 @@ struct Credentials {
 
 // HELLO 3, with AUTH where there is a password.
 Words hello_words(const Credentials& credentials);
-// What is wrong with an answer to HELLO. kInvalid: the server refused us; kCorrupt: it is no Cleat server.
+// What is wrong with an answer to HELLO. kInvalid: the password is missing or wrong; kCorrupt: it is no Cleat server;
+// kIo: it has no room for us now.
 base::Status check_hello(const Reply& answer);
 
 class Connection {
  public:
-  // kIo: not reachable, or no answer by the deadline. kInvalid: refused (password). kCorrupt: it does not speak our
-  // protocol. The message is one line that says what to do.
+  // kNotFound: not reachable. kIo: no answer to HELLO by the deadline. kInvalid: the password is missing or wrong.
+  // kCorrupt: it does not speak our protocol.
   base::Status open(const Endpoint& endpoint, const Credentials& credentials, TimePoint deadline);
   void close() { socket_.close(); }
   bool is_open() const { return socket_.phase() == Socket::Phase::kOpen; }

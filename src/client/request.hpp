@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,5 +16,8 @@ std::string encode_request(std::span<const std::string> words);
 
 // 2 * `bytes` hex digits from getrandom(2).
 std::string random_hex(size_t bytes);
+
+// A seed from getrandom(2), for those that want one.
+uint64_t random_seed();
 
 }  // namespace cleat::client

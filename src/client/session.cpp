@@ -15,22 +15,47 @@ bool may_be_repeated(std::string_view code) {
   return code == "NOQUORUM" || code == "UNKNOWN";
 }
 
+constexpr milliseconds kLeastPause{50}, kMostPause{1'000};
+constexpr milliseconds kLeastPatience{250};
+constexpr milliseconds kAskMembersEvery{60'000};
+
+// Up to TTL/6, so that a session has several rounds left before it ends.
+BackOff back_off_for(milliseconds ttl) {
+  return {.least = kLeastPause, .most = std::clamp(ttl / 6, kLeastPause, kMostPause)};
+}
+
 }  // namespace
 
 Session::Session(SessionOptions options, TimePoint now)
     : options_(std::move(options)),
       belief_(options_.ttl),
+      random_(options_.seed),
+      members_(options_.servers, Random(random_.next()), back_off_for(options_.ttl)),
       connect_at_(now),
-      phase_since_(now),
-      random_(options_.seed) {}
+      phase_since_(now) {}
 
 milliseconds Session::step() const {
   return std::max(std::chrono::duration_cast<milliseconds>(belief_.ttl() / 3), milliseconds(1));
 }
 
-void Session::request(std::string req, Words words, TimePoint now) {
+// With another member to go to, a silent one must not cost so much of the TTL that the others can't be asked in time:
+// TTL/3 to the next keep-alive, TTL/6 for its answer, TTL/12 to greet another one, and a holder that lets go in good
+// order wants the last TTL/3 for it. Whoever is alone waits for longer: a new connection leads to the same server.
+milliseconds Session::patience(bool greeting) const {
+  if (id_.empty()) return std::max(options_.first_contact / static_cast<int64_t>(members_.size()), milliseconds(1));
+  if (!members_.several()) return step();
+  return std::max(belief_.ttl() / (greeting ? 12 : 6), std::min(step(), kLeastPatience));
+}
+
+std::optional<TimePoint> Session::impatient_at() const {
+  if (phase_ == Phase::kConnecting) return phase_since_ + patience(true);
+  if (phase_ == Phase::kOver || in_flight_.empty()) return std::nullopt;
+  return in_flight_.front().sent + patience(in_flight_.front().kind == Kind::kHello);
+}
+
+void Session::request(std::string req, Words words, TimePoint now, std::optional<TimePoint> deadline) {
   words.insert(words.end(), {"REQ", req});
-  requests_[std::move(req)] = {.words = std::move(words), .order = next_order_++};
+  requests_[std::move(req)] = {.words = std::move(words), .order = next_order_++, .deadline = deadline};
   if (phase_ == Phase::kReady) send_requests(now);
 }
 
@@ -66,15 +91,17 @@ void Session::disconnected(const Status& why, TimePoint now) {
   drop_ = false;
   output_.clear();
   in_flight_.clear();
-  for (auto& [req, request] : requests_) request.outstanding = false;
+  no_quorum_since_.reset();
+  retry_at_.reset();
+  for (auto& [req, request] : requests_) {
+    request.maybe_done |= request.outstanding;
+    request.outstanding = false;
+  }
   if (over()) return;
   phase_ = Phase::kIdle;
-  // Doubling from 50 ms up to TTL/6 (a second at most), each time between half and the whole of it: the clients of a
-  // server that comes back do not all come at once, and a session has several tries left before it ends.
-  const auto most = std::clamp<milliseconds>(step() / 2, milliseconds(50), milliseconds(1'000));
-  const auto base = std::min<milliseconds>(most, milliseconds(50) * (1 << std::min(failures_++, 10)));
-  connect_at_ = now + base / 2 + milliseconds(random() % static_cast<uint64_t>(base.count() / 2 + 1));
-  notices_.push_back({.kind = Notice::Kind::kDisconnected, .status = told});
+  notices_.push_back({.kind = Notice::Kind::kDisconnected, .status = told, .server = server().text()});
+  members_.failed(now);
+  connect_at_ = members_.next_attempt();
 }
 
 void Session::received(std::string_view bytes, TimePoint now) {
@@ -92,38 +119,46 @@ void Session::received(std::string_view bytes, TimePoint now) {
 }
 
 void Session::tick(TimePoint now) {
-  const bool opened = !id_.empty();
-  if (phase_ == Phase::kConnecting && now >= phase_since_ + (opened ? step() : options_.first_contact)) {
-    return drop("no answer in time");
-  }
-  if (!in_flight_.empty() && now >= in_flight_.front().sent + (opened ? step() : options_.first_contact)) {
-    return drop("no answer in time");
-  }
-  if (phase_ != Phase::kReady || now < last_keep_alive_ + step()) return;
+  give_up_requests(now);
+  if (const auto at = impatient_at(); at && now >= *at) return drop("no answer in time");
+  if (phase_ != Phase::kReady) return;
+  if (now < last_keep_alive_ + step() && (!retry_at_ || now < *retry_at_)) return;
+  retry_at_.reset();
   send(Kind::kKeepAlive, {"SESSION", "KEEPALIVE"}, now);
   send_requests(now);
+  if (now >= asked_members_ + kAskMembersEvery) send(Kind::kMembers, {"MEMBERS", "STATUS"}, now);
+}
+
+void Session::give_up_requests(TimePoint now) {
+  for (auto it = requests_.begin(); it != requests_.end();) {
+    const Request& request = it->second;
+    if (!request.deadline || now < *request.deadline) {
+      ++it;
+      continue;
+    }
+    notices_.push_back({.kind = Notice::Kind::kUndecided,
+                        .req = it->first,
+                        .first_sent = request.first_sent.value_or(TimePoint{}),
+                        .maybe_done = request.maybe_done || request.outstanding});
+    it = requests_.erase(it);
+  }
 }
 
 std::optional<TimePoint> Session::next_wake() const {
-  const milliseconds patience = id_.empty() ? options_.first_contact : step();
-  switch (phase_) {
-    case Phase::kIdle:
-      return connect_at_;
-    case Phase::kConnecting:
-      return phase_since_ + patience;
-    case Phase::kOver:
-      return std::nullopt;
-    default:
-      break;
+  std::optional<TimePoint> wake = impatient_at();
+  const auto also = [&wake](TimePoint at) { wake = std::min(wake.value_or(TimePoint::max()), at); };
+  if (phase_ == Phase::kOver) return std::nullopt;
+  if (phase_ == Phase::kIdle) also(connect_at_);
+  if (phase_ == Phase::kReady) also(std::min(last_keep_alive_ + step(), retry_at_.value_or(TimePoint::max())));
+  for (const auto& [req, request] : requests_) {
+    if (request.deadline) also(*request.deadline);
   }
-  std::optional<TimePoint> wake;
-  if (!in_flight_.empty()) wake = in_flight_.front().sent + patience;
-  if (phase_ == Phase::kReady) wake = std::min(wake.value_or(TimePoint::max()), last_keep_alive_ + step());
   return wake;
 }
 
 void Session::send(Kind kind, const Words& words, TimePoint now, std::string req) {
   if (kind == Kind::kKeepAlive) last_keep_alive_ = now;
+  if (kind == Kind::kMembers) asked_members_ = now;
   in_flight_.push_back({kind, now, std::move(req)});
   output_ += encode_request(words);
 }
@@ -164,8 +199,10 @@ void Session::on_reply(Reply reply, TimePoint now) {
     case Kind::kShow:
       if (reply.is_map()) notices_.push_back({.kind = Notice::Kind::kLosses, .reply = std::move(reply)});
       return;
+    case Kind::kMembers:
+      return on_members(reply);
     case Kind::kRequest:
-      return on_request(std::move(reply), asked);
+      return on_request(std::move(reply), asked, now);
     case Kind::kClose:
       if (may_be_repeated(reply.error_code())) return drop(reply.text);
       return end(Notice::Kind::kClosed);
@@ -174,8 +211,7 @@ void Session::on_reply(Reply reply, TimePoint now) {
 
 void Session::on_hello(const Reply& reply, TimePoint now) {
   if (Status s = check_hello(reply); !s.ok()) {
-    // Once there is a session, what was confirmed stays believed until its deadline, whoever answers now.
-    return id_.empty() ? end(Notice::Kind::kRefused, s) : drop(s.message());
+    return refused(s);
   }
   phase_ = Phase::kJoining;
   phase_since_ = now;
@@ -183,6 +219,14 @@ void Session::on_hello(const Reply& reply, TimePoint now) {
   Words open = {"SESSION", "OPEN", "TTL", std::to_string(options_.ttl.count())};
   if (!options_.label.empty()) open.insert(open.end(), {"LABEL", options_.label});
   send(Kind::kOpen, open, now);
+}
+
+// Once there is a session, what was confirmed stays believed until its deadline, whoever answers now. Before, a refusal
+// is final when every member refuses.
+void Session::refused(Status status) {
+  const bool final = status.code() != Code::kIo;
+  if (id_.empty() && final && ++refusals_ >= members_.size()) return end(Notice::Kind::kRefused, std::move(status));
+  drop(status.message());
 }
 
 void Session::on_open(const Reply& reply, const InFlight& asked, TimePoint now) {
@@ -205,8 +249,7 @@ void Session::on_open(const Reply& reply, const InFlight& asked, TimePoint now) 
 }
 
 void Session::on_attach(const Reply& reply, TimePoint now) {
-  if (may_be_repeated(reply.error_code())) return drop(reply.text);
-  if (reply.is_error()) return end(Notice::Kind::kSessionLost, {Code::kNotFound, reply.text});
+  if (reply.is_error()) return drop(reply.text);  // NOSESSION does not come here
   // ATTACH itself proves nothing: the keep-alive does, and it brings the losses that were told while we were away.
   if (!closing_) send(Kind::kKeepAlive, {"SESSION", "KEEPALIVE"}, now);
   ready(now);
@@ -214,31 +257,56 @@ void Session::on_attach(const Reply& reply, TimePoint now) {
 
 void Session::ready(TimePoint now) {
   phase_ = Phase::kReady;
-  failures_ = 0;
+  members_.reached(now);
   send_requests(now);
-  if (closing_) send(Kind::kClose, {"SESSION", "CLOSE"}, now);
+  send(closing_ ? Kind::kClose : Kind::kMembers, closing_ ? Words{"SESSION", "CLOSE"} : Words{"MEMBERS", "STATUS"},
+       now);
 }
 
 void Session::on_keep_alive(const Reply& reply, const InFlight& asked, TimePoint now) {
-  if (reply.is_error()) return;  // NOQUORUM and the like: not confirmed, asked again in time
+  if (may_be_repeated(reply.error_code())) return on_no_quorum(asked.sent, now);
+  if (reply.is_error()) return;  // not confirmed, asked again in time
   if (!reply.is_array() || reply.items.size() < 2 || !reply.items[1].is_integer()) {
     return drop("SESSION KEEPALIVE was not answered with ttl and losses");
   }
   belief_.confirmed(asked.sent);
+  no_quorum_since_.reset();
+  retries_ = 0;
   if (reply.items[1].integer <= losses_) return;
   losses_ = reply.items[1].integer;
   send(Kind::kShow, {"SESSION", "SHOW"}, now);
 }
 
-void Session::on_request(Reply reply, const InFlight& asked) {
+// NOQUORUM and UNKNOWN tell of no refusal: the same is said again after a pause that doubles, and elsewhere if this
+// member does not find its quorum for as long as another one would be waited for.
+void Session::on_no_quorum(TimePoint sent, TimePoint now) {
+  if (!no_quorum_since_) no_quorum_since_ = sent;
+  if (members_.several() && now >= *no_quorum_since_ + patience(false)) return drop("it has no quorum");
+  const milliseconds most = std::min(kMostPause, kLeastPause * (1 << std::min(retries_++, 10)));
+  const milliseconds pause = most / 2 + milliseconds(random_.below(static_cast<uint64_t>(most.count() / 2) + 1));
+  retry_at_ = std::min(retry_at_.value_or(TimePoint::max()), now + pause);
+}
+
+// What is no answer to this is "there are no others": a server that does not know of members is the only one.
+void Session::on_members(const Reply& reply) {
+  if (may_be_repeated(reply.error_code())) return;
+  members_.learn(client_addresses(reply));
+}
+
+void Session::on_request(Reply reply, const InFlight& asked, TimePoint now) {
   const auto it = requests_.find(asked.req);
   if (it == requests_.end()) return;
   if (may_be_repeated(reply.error_code())) {
-    it->second.outstanding = false;  // goes out again with the next keep-alive
-    return;
+    it->second.outstanding = false;
+    it->second.maybe_done |= reply.error_code() == "UNKNOWN";
+    return on_no_quorum(asked.sent, now);
   }
   // An answer out of memory proves nothing about now, and after a second sending it may be one.
-  if (!reply.is_error() && it->second.sendings == 1) belief_.confirmed(asked.sent);
+  if (!reply.is_error() && it->second.sendings == 1) {
+    belief_.confirmed(asked.sent);
+    no_quorum_since_.reset();
+    retries_ = 0;
+  }
   if (reply.is_text() && reply.text == "QUEUED") return;
   decide(asked.req, std::move(reply));
 }
@@ -269,15 +337,7 @@ void Session::drop(std::string why) {
 void Session::end(Notice::Kind kind, Status status) {
   belief_.end();
   phase_ = Phase::kOver;
-  notices_.push_back({.kind = kind, .status = std::move(status)});
-}
-
-// splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
-uint64_t Session::random() {
-  uint64_t z = random_ += 0x9e3779b97f4a7c15;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
+  notices_.push_back({.kind = kind, .status = std::move(status), .server = server().text()});
 }
 
 }  // namespace cleat::client

@@ -1,6 +1,7 @@
-// One explicit session over one connection at a time: opens it, keeps it alive every TTL/3, reconnects with jitter,
-// attaches again and repeats what is not yet answered under the same REQ. No I/O and no clock in here: whoever drives
-// it owns the socket, hands in bytes and times of boot_clock, and sends what output() holds. One thread.
+// One explicit session over one connection at a time: opens it, keeps it alive every TTL/3, goes on to another member
+// when one does not answer or has no quorum, attaches there and repeats what is not yet decided under the same REQ. No
+// I/O and no clock in here: whoever drives it owns the socket, connects to server(), hands in bytes and times of
+// boot_clock, and sends what output() holds. One thread.
 #pragma once
 
 #include <cstdint>
@@ -8,21 +9,24 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/status.hpp"
 #include "client/belief.hpp"
 #include "client/connection.hpp"
+#include "client/members.hpp"
 #include "client/reply_parser.hpp"
 #include "client/request.hpp"
 
 namespace cleat::client {
 
 struct SessionOptions {
+  std::vector<Endpoint> servers{Endpoint{}};
   milliseconds ttl{10'000};
   std::string label;
   Credentials credentials;
-  milliseconds first_contact{5'000};  // limit for a connection's handshake before the session is open
-  uint64_t seed = 0;                  // of the jitter
+  milliseconds first_contact{5'000};  // for one try of each server before the session is open
+  uint64_t seed = 0;                  // of the jitter, and of the order in which the servers are tried
 };
 
 // What a session tells its user, in order.
@@ -30,10 +34,11 @@ struct Notice {
   enum class Kind {
     kOpened,        // id() is known
     kAnswered,      // req, reply, first_sent: a request is decided (reply may be an error)
+    kUndecided,     // req: its deadline passed; maybe_done tells whether it may have been done, or may still be
     kPush,          // reply: name, kind and so on of a push that answers no request of ours
     kLosses,        // reply: SESSION SHOW, since KEEPALIVE counted holds that others ended
-    kDisconnected,  // status: why; it will reconnect by itself
-    kRefused,       // status: the server won't have us; over
+    kDisconnected,  // server, status: why; it will connect to the next one by itself
+    kRefused,       // server, status: no server will have us; over
     kSessionLost,   // status: the service ended the session; over
     kClosed,        // CLOSE was answered; over
   };
@@ -42,6 +47,8 @@ struct Notice {
   Reply reply{};
   TimePoint first_sent{};
   base::Status status{};
+  bool maybe_done = false;
+  std::string server{};
 };
 
 class Session {
@@ -49,8 +56,9 @@ class Session {
   Session(SessionOptions options, TimePoint now);
 
   // For the user. A request is sent as soon as there is a connection, with REQ `req` behind its words, and again after
-  // a reconnect until it is decided; `req` must not be used twice. QUEUED is no decision: the push is.
-  void request(std::string req, Words words, TimePoint now);
+  // a reconnect, UNKNOWN or NOQUORUM, until it is decided or `deadline` (none: for ever) has passed; `req` must not be
+  // used twice. QUEUED is no decision: the push is. A refusal is one, and never retried.
+  void request(std::string req, Words words, TimePoint now, std::optional<TimePoint> deadline = std::nullopt);
   // The session's belief ends now, its CLOSE goes out behind the requests that are still open.
   void close(TimePoint now);
   std::optional<Notice> next_notice();
@@ -59,7 +67,8 @@ class Session {
   bool over() const { return phase_ == Phase::kOver; }
   bool connected() const { return phase_ == Phase::kReady; }
 
-  // For the driver.
+  // For the driver. server(): where to connect to, and from connecting() to disconnected() where it is connected to.
+  const Endpoint& server() const { return members_.current(); }
   bool wants_connect(TimePoint now) const { return phase_ == Phase::kIdle && now >= connect_at_; }
   bool wants_disconnect() const { return drop_; }  // answer it with disconnected()
   void connecting(TimePoint now);
@@ -72,7 +81,7 @@ class Session {
 
  private:
   enum class Phase { kIdle, kConnecting, kGreeting, kJoining, kReady, kOver };
-  enum class Kind { kHello, kOpen, kAttach, kKeepAlive, kShow, kRequest, kClose };
+  enum class Kind { kHello, kOpen, kAttach, kKeepAlive, kShow, kMembers, kRequest, kClose };
   struct InFlight {
     Kind kind;
     TimePoint sent;
@@ -82,8 +91,10 @@ class Session {
     Words words;
     uint64_t order = 0;
     std::optional<TimePoint> first_sent = std::nullopt;
+    std::optional<TimePoint> deadline = std::nullopt;
     int sendings = 0;
-    bool outstanding = false;  // sent on this connection, and not to be sent again on it
+    bool outstanding = false;  // sent on this connection, and not to be sent again on it for now
+    bool maybe_done = false;   // a sending of it went unanswered, or was answered UNKNOWN
   };
 
   void send(Kind kind, const Words& words, TimePoint now, std::string req = {});
@@ -94,16 +105,25 @@ class Session {
   void on_open(const Reply& reply, const InFlight& asked, TimePoint now);
   void on_attach(const Reply& reply, TimePoint now);
   void on_keep_alive(const Reply& reply, const InFlight& asked, TimePoint now);
-  void on_request(Reply reply, const InFlight& asked);
+  void on_members(const Reply& reply);
+  void on_request(Reply reply, const InFlight& asked, TimePoint now);
+  void on_no_quorum(TimePoint sent, TimePoint now);
+  void give_up_requests(TimePoint now);
+  void refused(base::Status status);
   void ready(TimePoint now);
   void decide(const std::string& req, Reply reply);
   void drop(std::string why);
   void end(Notice::Kind kind, base::Status status = {});
-  milliseconds step() const;  // keep-alives are sent, and answers waited for, this long
-  uint64_t random();
+  // Keep-alives are sent this often.
+  milliseconds step() const;
+  // How long a connection may take to be made, to answer HELLO, and to answer anything else, before it is given up.
+  milliseconds patience(bool greeting) const;
+  std::optional<TimePoint> impatient_at() const;
 
   SessionOptions options_;
   SessionBelief belief_;
+  Random random_;
+  Members members_;
   Phase phase_ = Phase::kIdle;
   std::string id_, key_;
   int64_t losses_ = 0;
@@ -113,8 +133,11 @@ class Session {
   TimePoint connect_at_;
   TimePoint phase_since_;
   TimePoint last_keep_alive_;
-  int failures_ = 0;
-  uint64_t random_;
+  TimePoint asked_members_{};
+  size_t refusals_ = 0;
+  std::optional<TimePoint> no_quorum_since_;  // sending of the first of those that were answered so, without a success
+  std::optional<TimePoint> retry_at_;
+  int retries_ = 0;
   uint64_t next_order_ = 0;
   std::string output_;
   ReplyParser parser_;

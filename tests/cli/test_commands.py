@@ -39,16 +39,16 @@ class Tokens(Case):
         self.assertEqual(done.stdout, "")
         self.assertRegex(done.stderr, r"^cleat lock: orders was not acquired: held by a token \(fence 1\) since " + WALL_TIME)
         refused = self.cleat_json("lock", "orders", "--ttl", "30s", "--wait", "100ms", status=75)
-        self.assertEqual((refused["granted"], refused["holder"]["fence"]), (False, 1))
+        self.assertEqual((refused["granted"], refused["why"], refused["holder"]["fence"]), (False, "timed out", 1))
         done = self.cleat("lock", "orders", "--ttl", "30s", "--wait", "100ms", status=75)
-        self.assertRegex(done.stderr, r"^cleat lock: orders was not acquired: held by a token \(fence 1\) since " + WALL_TIME)
+        self.assertRegex(done.stderr, r"^cleat lock: orders was not acquired: timed out; held by a token \(fence 1\) since " + WALL_TIME)
 
     def test_not_acquired_names_the_session(self):
         with wire.Connection(self.address) as holder:
             session = wire.as_map(holder.do("SESSION", "OPEN", "LABEL", "nightly backup"))["id"]
             holder.do("LOCK", "orders", "OWNER", "w1")
             done = self.cleat("lock", "orders", "--ttl", "30s", "--wait", "50ms", status=75)
-        self.assertRegex(done.stderr, rf"^cleat lock: orders was not acquired: held by nightly backup \(session {session}, "
+        self.assertRegex(done.stderr, rf"^cleat lock: orders was not acquired: timed out; held by nightly backup \(session {session}, "
                                       rf"owner w1, fence 1\) since {WALL_TIME}\n$")
 
     def test_wait_outlasts_a_restart_of_the_server(self):
