@@ -61,6 +61,7 @@ void Checks::entry(uint64_t index, std::string_view bytes, bool replayed, int64_
   if (!machine_->apply(bytes, *this).ok()) world_.fail("log", "an entry of the log can't be applied");
   check_waiters_served();
   check_undone();
+  check_boots();
   if (++entries_ % 64 == 0)
     if (const std::string broken = machine_->check_invariants(); !broken.empty())
       world_.fail("invariants", "the machine's own invariants: " + broken);
@@ -71,7 +72,8 @@ void Checks::read_asked(std::string_view bytes) {
   lock::EntryReader reader(bytes);
   base::ConnectionRef from;
   lock::Command c;
-  while (reader.next_run(from))
+  while (reader.next_run(from)) {
+    if (from.connection != 0) boot_ = std::max(boot_, from.boot);
     while (reader.next_command(c)) {
       if (c.verb == lock::Verb::kMark) world_.cover(kMarks);
       if (c.verb == lock::Verb::kHeard) world_.cover(kHeards);
@@ -83,6 +85,7 @@ void Checks::read_asked(std::string_view bytes) {
         world_.say(fmt::format("  log {} ms: verb {} of connection {}, name '{}' req '{}' session {}", stamp_ms_,
                                static_cast<int>(c.verb), from.connection, c.name, c.req, c.session.value));
     }
+  }
 }
 
 void Checks::on_outcome(const lock::Outcome& o) {
@@ -97,7 +100,9 @@ void Checks::on_outcome(const lock::Outcome& o) {
     if (asked == asked_.end() || waiters_.count(key) != 0) return;
     const Asked& a = asked->second;
     const int64_t ageing_ms = machine_->settings().ageing_ms;
-    waiters_[key] = {a.name, a.owner, a.mode, stamp_ms_ - a.priority * ageing_ms, ++arrivals_, o.session.value};
+    const bool named = !o.req.empty() || !o.token.empty();
+    waiters_[key] = {named ? 0 : o.to.boot, a.name,         a.owner, a.mode, stamp_ms_ - a.priority * ageing_ms,
+                     ++arrivals_,           o.session.value};
     world_.cover(kWaits);
     return;
   }
@@ -308,6 +313,14 @@ void Checks::check_undone() {
       world_.fail("undelivered",
                   fmt::format("undelivered: fence {} of '{}' stays, though nobody was told of it", fence, u.name));
   undoing_.clear();
+}
+
+// Who waited on a connection of an earlier run of the server, without REQ, waits no more once the new one serves.
+void Checks::check_boots() {
+  for (const auto& [where, w] : waiters_)
+    if (w.unnamed_boot != 0 && w.unnamed_boot < boot_)
+      return world_.fail("boots",
+                         fmt::format("boots: '{}' waits for '{}' though boot {} serves", where, w.name, boot_));
 }
 
 uint32_t Checks::depth_of(std::string_view name, base::Fence fence) const {

@@ -47,6 +47,7 @@ class Checks : private lock::Sink {
     bool ghost;
   };
   struct Waiter {
+    uint32_t unnamed_boot;  // of the connection that asked without REQ or token; 0: it can be asked for again
     std::string name, owner;
     lock::Mode mode;
     int64_t stands_ms;
@@ -71,6 +72,7 @@ class Checks : private lock::Sink {
   void check_beliefs(const lock::Event&);
   void check_waiters_served();
   void check_undone();
+  void check_boots();
   uint32_t depth_of(std::string_view name, base::Fence) const;
   bool stops(const Hold&, lock::Mode) const;
   void read_asked(std::string_view bytes);
@@ -100,6 +102,7 @@ class Checks : private lock::Sink {
   std::map<uint64_t, Undoing> undoing_;  // by fence: grants that this entry says could not be delivered
   std::map<uint64_t, uint64_t> told_;    // revision -> fence of events, to compare the server's with ours
   uint64_t entries_ = 0;
+  uint32_t boot_ = 0;  // of the latest client's run
   bool replayed_ = false;
 };
 

@@ -158,6 +158,11 @@ void Client::renew(Held& h) {
   r.owner = held_owner_[h.fence];
   r.c.fence = {h.fence};
   r.c.ttl_ms = world_.rng.in(500, 2500);
+  // It may set a TTL where there is none, answered or not.
+  if (const auto b = beliefs_.holds.find(h.fence); b != beliefs_.holds.end() && ttl_ends_[h.fence] == INT64_MAX) {
+    ttl_ends_[h.fence] = now_us() + r.c.ttl_ms * 1000;
+    b->second.own_end_us = std::min(ttl_ends_[h.fence], max_ends_[h.fence]);
+  }
   ask(r);
 }
 
@@ -242,7 +247,10 @@ void Client::keep_alive() {
   Request r;
   r.kind = Kind::kKeepAlive;
   r.key = key_;
-  next_keep_alive_us_ = now_us() + world_.rng.in(ttl_ms_ * 200, world_.rng.chance(0.9) ? ttl_ms_ * 400 : ttl_ms_ * 900);
+  // Mostly in good time, sometimes at the last moment.
+  const int64_t from = world_.rng.chance(0.1) ? 960 : 200;
+  const int64_t to = from > 200 ? 1'000 : world_.rng.chance(0.9) ? 400 : 900;
+  next_keep_alive_us_ = now_us() + world_.rng.in(ttl_ms_ * from, ttl_ms_ * to);
   if (blocking_wait()) return;
   ask(r);
 }

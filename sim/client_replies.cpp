@@ -104,10 +104,10 @@ void Client::on_command(const Pending& p, const Reply& r) {
         beliefs_.holds.erase(p.request.c.fence.value);
       } else if (const auto b = beliefs_.holds.find(r.fence); b != beliefs_.holds.end()) {
         world_.cover(kRenewals);
-        // Never beyond MAXHOLD, which is kept apart; a hold without TTL gets one.
+        // Never beyond MAXHOLD, which is kept apart.
         const int64_t end_us = p.first_us + p.request.c.ttl_ms * 1000;
         auto& ttl_end = ttl_ends_[r.fence];
-        ttl_end = ttl_end == INT64_MAX ? end_us : std::max(ttl_end, end_us);
+        ttl_end = std::max(ttl_end, end_us);
         b->second.own_end_us = std::min(ttl_end, max_ends_[r.fence]);
         checks_.believed(r.fence);
       }
@@ -133,7 +133,14 @@ void Client::on_session(const Pending& p, const Reply& r) {
 void Client::on_lock(const Pending& p, const Reply& r) {
   if (r.result != Result::kGranted) return;
   const lock::Command& c = p.request.c;
-  if (sort_ == Sort::kImplicit) implicit_ = r.session;
+  if (sort_ == Sort::kImplicit) {
+    // Its session is its connection's own, and it heard of every grant.
+    if (r.depth > 1 && held_.count(r.fence) == 0)
+      world_.fail("sessions", fmt::format("sessions: client {} entered fence {} again, which it never had: the session "
+                                          "of another connection",
+                                          id_, r.fence));
+    implicit_ = r.session;
+  }
   Held& h = held_[r.fence];
   h.name = p.request.name;
   h.token = p.request.token;

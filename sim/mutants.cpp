@@ -13,25 +13,31 @@
 namespace cleat::sim {
 namespace {
 
-// Those that one node can show. The rest of time.md's list is caught by the unit tests of replica/ in the same build.
+// Those that one node can show.
 constexpr const char* kMutants[] = {
     "skip_sync",
     "answer_before_sync",
     "forget_req",
     "lose_wakeup",
     "expire_early",
+    "expire_before_drain",
     "grant_past_writer",
     "ok_after_mark",
     "log_time_counts_stall",
     "log_time_restarts_at_zero",
     "snapshot_of_wrong_index",
     "snapshot_rot_ignored",
+    "lower_bound_ignored",
     "undeliver_ignored",
+    "boot_not_ended",
+    "boot_not_counted",
 };
 
-// What needs a change of leader, or is seen sooner by a directed test: the tests of replica/ beside this binary.
-constexpr const char* kUnitMutants[] = {"proof_before_receipt", "expire_before_drain", "heard_kept", "ok_after_mark",
-                                        "boot_not_counted"};
+// Those that it cannot show, for here the leader never changes: with one voter a round of proof is over in the call
+// that begins it, and a term ends only with its process, whose memory of who was heard goes with it. The tests of
+// replica/ in the same build catch them. (refused_proposal_remembered is hunted by nothing yet: Raft refuses a proposal
+// only while others hold up the log, and a single voter's log holds up its own turns instead.)
+constexpr const char* kUnitMutants[] = {"proof_before_receipt", "heard_kept"};
 
 }  // namespace
 

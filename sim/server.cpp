@@ -62,6 +62,7 @@ void Server::start() {
 
 void Server::open() {
   ++life_;
+  connection_ = seq_ = 0;
   serving_ = checked_ = stuck_ = false;
   if (plan_.crashes && world_.rng.chance(0.1)) disk_->stop_after(static_cast<uint64_t>(world_.rng.in(0, 12)));
   auto opened = replica::Replica::open(options(), *this, *this);
@@ -202,10 +203,12 @@ void Server::refuse_damaged_snapshot() {
 
 uint64_t Server::connect(Receiver* client) {
   if (!up()) return 0;
-  Connection& c = connections_[++connection_];
+  // As of a process: its numbers begin anew, and only the boot tells its connections from those before.
+  const uint64_t handle = handle_of(++connection_);
+  Connection& c = connections_[handle];
   c.client = client;
   c.heard_us = world_.now_us;
-  return connection_;
+  return handle;
 }
 
 void Server::send(uint64_t connection, const Request& r) {
@@ -331,6 +334,7 @@ void Server::end_faults() {
   empty_disk();
   disk_->set_sync_cost(0, 0);
   stalled_until_us_ = 0;
+  undrained_until_us_ = -1;
   disk_->fail_syncs(false);
   disk_->stop_after(kNever);
   failing_ = false;

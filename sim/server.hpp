@@ -48,6 +48,10 @@ class Server : public replica::Clock, private replica::Listener {
   int64_t wall_ms() override { return 1'700'000'000'000 + world_.now_us / 1000; }
 
  private:
+  // What clients and the world call a connection: a late word about one of an earlier life must not meet a new one.
+  uint64_t handle_of(uint64_t number) const { return static_cast<uint64_t>(life_) << 32 | number; }
+  static uint64_t number_of(uint64_t handle) { return handle & UINT32_MAX; }
+
   struct Connection {
     Receiver* client = nullptr;
     std::deque<Request> queue;
@@ -115,9 +119,10 @@ class Server : public replica::Clock, private replica::Listener {
   };
   std::map<uint64_t, Asked> cookies_;
   uint64_t cookie_ = 0, connection_ = 0, seq_ = 0, life_ = 0, turn_ = 0;
-  int64_t scheduled_us_ = INT64_MAX, stalled_until_us_ = 0, in_turn_us_ = 0, busy_until_us_ = 0;
+  int64_t scheduled_us_ = INT64_MAX, stalled_until_us_ = 0, in_turn_us_ = 0, busy_until_us_ = 0,
+          undrained_until_us_ = -1;
   int64_t awake_us_ = 0, last_reading_us_ = 0, disconnect_us_ = 0;
-  bool serving_ = false, checked_ = false, failing_ = false, stuck_ = false;
+  bool serving_ = false, checked_ = false, failing_ = false, stuck_ = false, reads_nothing_ = false;
   uint64_t snapshots_seen_ = 0;
 };
 

@@ -12,8 +12,13 @@ using replica::Trouble;
 
 void Server::drain() {
   size_t take = mailbox_.size();
-  if (take > 1 && plan_.stalls && world_.rng.chance(0.03)) {
-    take = static_cast<size_t>(world_.rng.in(0, static_cast<int64_t>(take) - 1));
+  // More comes than a turn reads, for a turn or for some; or none of it is read.
+  if (take > 0 && plan_.stalls && world_.rng.chance(0.02)) {
+    undrained_until_us_ = world_.now_us + world_.rng.in(0, 100'000);
+    reads_nothing_ = world_.rng.chance(0.5);
+  }
+  if (take > 0 && world_.now_us <= undrained_until_us_) {
+    take = reads_nothing_ ? 0 : static_cast<size_t>(world_.rng.in(0, static_cast<int64_t>(take) - 1));
     world_.cover(kUndrained);
     replica_->input_left();
   }
@@ -70,7 +75,7 @@ void Server::feed(uint64_t id, Connection& c) {
 }
 
 void Server::feed_run(uint64_t id, Connection& c) {
-  if (replica_->begin_run({1, replica_->boot(), id}) != Trouble::kNone) return;
+  if (replica_->begin_run({1, replica_->boot(), number_of(id)}) != Trouble::kNone) return;
   while (!c.queue.empty() && c.queue.front().kind == Kind::kCommand) {
     Request& r = c.queue.front();
     const lock::Command command = complete(c, r);
@@ -116,7 +121,7 @@ void Server::feed_closed(uint64_t id, Connection& c) {
   lock::Command closed;
   closed.verb = lock::Verb::kConnectionClosed;
   closed.clean = c.clean;
-  if (replica_->begin_run({1, replica_->boot(), id}) != Trouble::kNone) return;
+  if (replica_->begin_run({1, replica_->boot(), number_of(id)}) != Trouble::kNone) return;
   if (replica_->add(closed) != Trouble::kNone) return;
   c.told_closed = true;
 }
@@ -132,7 +137,7 @@ void Server::reply(uint64_t id, const Reply& r) {
 void Server::on_outcome(const lock::Outcome& o) {
   world_.trace(o.seq);
   world_.trace(o.fence.value);
-  const auto found = connections_.find(o.to.connection);
+  const auto found = connections_.find(handle_of(o.to.connection));
   if (o.to.boot != replica_->boot()) return;
   const bool gone = found == connections_.end() || !found->second.open;
   if (gone) {
@@ -188,7 +193,7 @@ void Server::on_outcome(const lock::Outcome& o) {
   out.number = request.number;
   const uint64_t speaker = request.c.by == lock::By::kExplicit ? c.session : c.implicit;
   checks_.answered(request, request.c.by == lock::By::kNone ? 0 : speaker, out);
-  reply(o.to.connection, out);
+  reply(handle_of(o.to.connection), out);
 }
 
 void Server::on_event(const lock::Event& e) {

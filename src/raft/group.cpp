@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/mutant.hpp"
 #include "raft/engine/cleat_engine.h"
 #include "raft/ready.hpp"
 #include "raft/ready_view.hpp"
@@ -63,6 +64,7 @@ ce_options to_c(const Options& o) {
   c.max_uncommitted_bytes = o.max_uncommitted_bytes;
   c.max_apply_bytes = o.max_apply_bytes;
   c.election_ticks = o.election_ticks;
+  c.ignore_bound = base::mutant("lower_bound_ignored");
   c.disk = o.disk ? o.disk->handle() : nullptr;
   return c;
 }

@@ -66,6 +66,7 @@ typedef struct {
   uint64_t max_uncommitted_bytes;  // proposals beyond it are refused
   uint64_t max_apply_bytes;        // committed entries of one Ready
   uint32_t election_ticks;         // elections begin after 1 to 2 times this; heartbeats go each tick
+  bool ignore_bound;               // a broken node, for make mutants: a log that lost its end opens all the same
   const ce_disk* disk;             // null: the real disk
 } ce_options;
 

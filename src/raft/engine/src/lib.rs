@@ -73,6 +73,7 @@ pub struct COptions {
     max_uncommitted_bytes: u64,
     max_apply_bytes: u64,
     election_ticks: u32,
+    ignore_bound: bool,
     disk: *const CDisk,
 }
 
@@ -203,6 +204,7 @@ pub unsafe extern "C" fn ce_open(o: *const COptions, out: *mut *mut CGroup, err:
         file_bytes: o.file_bytes,
         purge_bytes: o.purge_bytes,
         prefill: o.prefill,
+        ignore_bound: o.ignore_bound,
         disk: o.disk.as_ref().map(|d| d.0.clone()),
     };
     let limits = Limits {

@@ -30,7 +30,7 @@ pub fn load(
         if span.is_some() {
             return damaged(s, "it has entries but no state record");
         }
-        if bound.index > 0 {
+        if bound.index > 0 && !s.ignore_bound {
             return damaged(s, &format!("it is empty, but entry {} was on disk", bound.index));
         }
         return Ok(Loaded { state: fresh(s), last: fresh(s).cut_index, start_over: false });
@@ -43,7 +43,7 @@ pub fn load(
     if span.is_some_and(|(first, _)| first != state.cut_index + 1) {
         return damaged(s, &format!("it begins at entry {}, not at {}", span.unwrap().0, state.cut_index + 1));
     }
-    if last.max(state.snap_index) < bound.index {
+    if last.max(state.snap_index) < bound.index && !s.ignore_bound {
         let text = format!(
             "it ends at entry {last}, but entry {} was on disk. To go on with what is left, delete {}/bound: answered changes after entry {last} are then lost",
             bound.index,

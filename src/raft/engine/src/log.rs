@@ -59,6 +59,8 @@ pub struct Settings<'a> {
     pub file_bytes: u64,
     pub purge_bytes: u64,
     pub prefill: bool,
+    /// A broken node, for make mutants.
+    pub ignore_bound: bool,
     pub disk: Option<Arc<Disk>>,
 }
 
