@@ -76,6 +76,7 @@ void EventLoop::turn(bool may_wait) {
   service_.finish_turn(ready.size() == net::Poller::kMostReady);
   for (Connection* c : service_.touched()) flush(*c);
   service_.destroy_gone();
+  service_.turn_ended();
   tell_watchdog();
 }
 

@@ -129,6 +129,8 @@ void stats_section(InfoText& text, const InfoSource& s, const replica::Status& s
   text.line("total_net_input_bytes", number(s.metrics.bytes_in));
   text.line("total_net_output_bytes", number(s.metrics.bytes_out));
   text.line("turns", number(status.turns));
+  text.line("longest_turn_us", s.metrics.longest_turn_us);
+  text.line("longest_turn_unsynced_us", s.metrics.longest_turn_unsynced_us);
   text.line("events", number(s.metrics.events));
   text.line("pushes", number(s.metrics.pushes));
   text.line("gaps", number(s.metrics.gaps));

@@ -22,6 +22,9 @@ struct Metrics {
   uint64_t events = 0, pushes = 0, gaps = 0;
   // commit_us: a turn's log write, sync and apply; fsync_us: the synced write alone.
   Histogram wait_ms, hold_ms, commit_us, fsync_us;
+  // From a turn's first look at its sockets to its last write: so long did all clients wait. The second without the
+  // turn's synced write, which is the disk's.
+  int64_t longest_turn_us = 0, longest_turn_unsynced_us = 0;
 
   void count(const lock::Outcome&);
   void count(const lock::Event&);

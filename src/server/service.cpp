@@ -135,6 +135,7 @@ void Service::finish_turn(bool input_left) {
     if (replica_->step()) note_undecided();
     if (work) metrics_.commit_us.add(clock_.mono_us() - before);
     const replica::Status status = replica_->status();
+    synced_us_ = status.syncs != last_syncs_ ? status.last_sync_us : 0;
     if (status.syncs != last_syncs_) metrics_.fsync_us.add(status.last_sync_us);
     last_syncs_ = status.syncs;
   }
@@ -220,6 +221,13 @@ void Service::destroy_gone() {
   std::erase_if(waiting_vouched_, is_gone);
   if (run_of_ && run_of_->gone) run_of_ = nullptr;
   for (Connection* c : std::exchange(gone_, {})) connections_.erase(c->ref.connection);
+}
+
+void Service::turn_ended() {
+  const int64_t turn_us = clock_.mono_us() - now_us_;
+  metrics_.longest_turn_us = std::max(metrics_.longest_turn_us, turn_us);
+  metrics_.longest_turn_unsynced_us =
+      std::max(metrics_.longest_turn_unsynced_us, turn_us - std::exchange(synced_us_, 0));
 }
 
 void Service::owe(const base::ConnectionRef& ref, lock::Command command) {

@@ -6,7 +6,7 @@
 //   for each connection with bytes: recv into input.space(), received()      for each that went: disconnected()
 //   finish_turn()          -> one step of the replica
 //   for each of touched(): send `out`, then sent()
-//   destroy_gone()
+//   destroy_gone(), turn_ended()
 #pragma once
 
 #include <functional>
@@ -62,6 +62,7 @@ class Service final : public replica::Listener {
   const std::vector<Connection*>& touched() const { return touched_; }
   void sent(Connection&, size_t bytes);
   void destroy_gone();
+  void turn_ended();  // for INFO only
 
   // The driver should read from this connection now.
   bool wants_input(const Connection&) const;
@@ -191,6 +192,7 @@ class Service final : public replica::Listener {
   Connection* run_of_ = nullptr;  // whose run was begun last and may be added to
   uint64_t last_connection_ = 0;
   uint64_t total_unsent_ = 0, last_syncs_ = 0;
+  int64_t synced_us_ = 0;  // of this turn's sync
   int64_t now_us_ = 0, started_us_ = 0, next_vouch_us_ = 0, next_waiting_vouch_us_ = INT64_MAX,
           waiting_vouch_period_us_ = INT64_MAX;
   size_t vouch_from_ = 0;
