@@ -1,5 +1,6 @@
 // The state of the machine and its rules. Split over files by topic; each group of functions below names its own.
-// Everything that changes a name or session calls touch() for its bucket first (a snapshot may need it unchanged).
+// Everything that changes a name or session calls touch_name() or touch_session() first (a snapshot may need it
+// unchanged).
 #pragma once
 
 #include <array>
@@ -187,7 +188,7 @@ struct Core {
   Blobs3 drop_hold(Handle hold);  // its bytes, which views of it may still point to
   void leave_ghost(const HoldRecord& h);
   void link_ghost(Handle ghost);
-  void remember_loss(SessionRecord& s, const NameRecord& n, base::Fence fence, Why why);
+  void remember_loss(Handle session, const NameRecord& n, base::Fence fence, Why why);
   void end_ghost(Handle ghost);
   // Takes the waiter out and answers it; its name's queue is not served yet. EventKind{}: a refusal, no event.
   void end_waiter(Handle waiter, Result result, Why why, EventKind kind, Why event_why);
@@ -237,27 +238,36 @@ struct Core {
   struct Snapshot {
     bool running = false;
     std::string head;
-    std::vector<std::string> saved;  // buckets that changed before their turn
-    std::vector<bool> done;
-    uint32_t next = 0;
+    uint32_t next = 0;  // first bucket that is not written
+    // By bucket: records that changed, or went, before their bucket's turn; as they were.
+    struct Saved {
+      std::string name;  // or
+      base::SessionId session;
+      std::string record;
+    };
+    std::vector<std::vector<Saved>> saved;
   };
   Snapshot snapshot;
-  void touch(uint32_t bucket) {
-    if (snapshot.running && !snapshot.done[bucket]) save_bucket(bucket);
-  }
+  uint16_t snapshot_number = 0;  // what `aside` of a name or session is compared with
+  bool in_image(uint32_t bucket) const { return snapshot.running && bucket >= snapshot.next; }
   void touch_name(Handle name) {
     NameRecord& n = names[name];
-    touch(n.bucket);
+    if (in_image(n.bucket) && n.aside != snapshot_number) save_name(n);
     if (n.unsettled) return;
     n.unsettled = true;
     unsettled.push_back(name);
   }
-  void touch_session(Handle session) { touch(sessions[session].bucket); }
-  void save_bucket(uint32_t bucket);
+  void touch_session(Handle session) {
+    SessionRecord& s = sessions[session];
+    if (in_image(s.bucket) && s.aside != snapshot_number) save_session(s);
+  }
+  void save_name(NameRecord& n);
+  void save_session(SessionRecord& s);
   void encode_head(std::string& out) const;
-  void encode_bucket(uint32_t bucket, std::string& out) const;  // nothing for an empty one
+  // Nothing for an empty one. `of_image`: as it was at begin_snapshot(), for a bucket whose turn it is.
+  void encode_bucket(uint32_t bucket, std::string& out, bool of_image = false) const;
+  void forget_asides();
   std::vector<Handle> sorted_names(uint32_t bucket) const;
-  std::vector<Handle> sorted_sessions(uint32_t bucket) const;
 
   // snapshot_load.cpp: what can be linked only when all blocks are there
   struct Loading {

@@ -101,7 +101,7 @@ void Core::end_hold(Handle hold, EventKind kind, Why why, bool unclean) {
   if (unclean) e.delay_ms = h.delay_ms;
   record(name, e);
   if (unclean && h.delay_ms) leave_ghost(h);
-  if (unclean && h.session) remember_loss(sessions[h.session], names[name], h.fence, why);
+  if (unclean && h.session) remember_loss(h.session, names[name], h.fence, why);
   if (h.req_result) unpin_req(h.req_result);
   sink->on_event(e);
 }
@@ -137,8 +137,9 @@ void Core::link_ghost(Handle ghost) {
   set_timer(TimerKind::kGhost, ghost, 0, g.end_ms, g.fence.value);
 }
 
-void Core::remember_loss(SessionRecord& s, const NameRecord& n, base::Fence fence, Why why) {
-  touch(s.bucket);
+void Core::remember_loss(Handle session, const NameRecord& n, base::Fence fence, Why why) {
+  touch_session(session);
+  SessionRecord& s = sessions[session];
   ++s.losses;
   if (settings.losses_per_session == 0) return;
   if (!s.last_losses) s.last_losses = std::make_unique<std::vector<LossRecord>>();

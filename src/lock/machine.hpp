@@ -20,7 +20,7 @@
 namespace cleat::lock {
 
 // State lies in this many buckets, by hash of the name or session id (fixed hash: bucket order is the same everywhere,
-// LOCKS cursors count on it). Bounds what must be written before a change while a snapshot is under way.
+// LOCKS cursors count on it). A bucket is what a snapshot writes at once.
 inline constexpr uint32_t kBuckets = 8192;
 
 class Machine {
@@ -54,8 +54,8 @@ class Machine {
   Totals totals() const;
 
   // Snapshots. begin_snapshot() fixes the image to be written: that of now. write_some() appends whole blocks to `out`
-  // until about `budget_bytes` are written or the image is complete (true). In between apply() may run: a bucket that
-  // is about to change is encoded first and handed out by the next write_some().
+  // until about `budget_bytes` are written or the image is complete (true). In between apply() may run: what it changes
+  // is kept as it was until its bucket is written.
   void begin_snapshot();
   bool write_some(size_t budget_bytes, const std::function<void(std::string_view block)>& out);
   void abandon_snapshot();

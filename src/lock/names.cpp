@@ -28,10 +28,10 @@ Handle Core::find_name(std::string_view name) const {
 
 Handle Core::make_name(std::string_view name) {
   const uint64_t hash = hash_bytes(name);
-  touch(name_bucket(hash));
   const Handle h = names.take();
   names[h].name = Blob(name);
   names[h].bucket = static_cast<uint16_t>(name_bucket(hash));
+  names[h].aside = snapshot_number;
   name_tables[name_bucket(hash)].insert(static_cast<uint32_t>(hash), h);
   touch_name(h);
   return h;

@@ -131,6 +131,7 @@ struct NameRecord {
   Handle extra = 0;
   Handle first_hold = 0;  // the only one, if there is no extra
   uint16_t bucket = 0;
+  uint16_t aside = 0;      // number of the snapshot in whose image it is not, or is as it was saved
   bool active = false;     // counted in Totals::names
   bool pending = false;    // in a list of names whose queue is to be served
   bool unsettled = false;  // in Core::unsettled
@@ -180,6 +181,7 @@ struct SessionRecord {
   uint32_t holds = 0, waiters = 0, counted_reqs = 0;
   uint32_t epoch = 1;
   uint16_t bucket = 0;
+  uint16_t aside = 0;  // as a name's
   bool implicit = false;
   bool marked = false;
   bool ending = false;  // its results are about to go: they must not push out those of others

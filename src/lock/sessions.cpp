@@ -30,10 +30,10 @@ Handle Core::find_session(base::SessionId id) const {
 Handle Core::adopt_session(SessionRecord&& r) {
   const base::SessionId id = r.id;
   const uint32_t bucket = session_bucket(id);
-  touch(bucket);
   const Handle h = sessions.take();
   sessions[h] = std::move(r);
   sessions[h].bucket = static_cast<uint16_t>(bucket);
+  sessions[h].aside = snapshot_number;
   session_tables[bucket].insert(static_cast<uint32_t>(hash_session(id)), h);
   session_order.emplace_hint(session_order.end(), id.value, h);
   implicit_sessions += sessions[h].implicit;

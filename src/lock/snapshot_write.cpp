@@ -1,5 +1,6 @@
-// The image of the machine, bucket by bucket. A bucket that is about to change is encoded first (Core::touch), so what
-// is written is the state at begin_snapshot() however long the writing takes.
+// The image of the machine, bucket by bucket. A name or session that is about to change before its bucket's turn is
+// encoded first (Core::touch_name), so what is written is the state at begin_snapshot() however long the writing takes,
+// and a change costs the encoding of what it changes, not of the hundred others in the bucket.
 #include <algorithm>
 
 #include "lock/core.hpp"
@@ -189,13 +190,6 @@ std::vector<Handle> Core::sorted_names(uint32_t bucket) const {
   return all;
 }
 
-std::vector<Handle> Core::sorted_sessions(uint32_t bucket) const {
-  std::vector<Handle> all;
-  session_tables[bucket].each([&](Handle h) { all.push_back(h); });
-  std::sort(all.begin(), all.end(), [&](Handle a, Handle b) { return sessions[a].id < sessions[b].id; });
-  return all;
-}
-
 void Core::encode_head(std::string& out) const {
   std::string encoded_settings;
   encode(settings, encoded_settings);
@@ -220,20 +214,59 @@ void Core::encode_head(std::string& out) const {
   w.end();
 }
 
-void Core::encode_bucket(uint32_t bucket, std::string& out) const {
-  if (name_tables[bucket].size() == 0 && session_tables[bucket].size() == 0) return;
+void Core::encode_bucket(uint32_t bucket, std::string& out, bool of_image) const {
+  struct Part {
+    std::string_view name;
+    base::SessionId session;
+    Handle live;                // or
+    const std::string* record;  // as it was saved
+  };
+  std::vector<Part> parts;
+  parts.reserve(name_tables[bucket].size() + session_tables[bucket].size());
+  name_tables[bucket].each([&](Handle h) {
+    if (!of_image || names[h].aside != snapshot_number) parts.push_back({names[h].name.view(), {}, h, nullptr});
+  });
+  session_tables[bucket].each([&](Handle h) {
+    if (!of_image || sessions[h].aside != snapshot_number) parts.push_back({{}, sessions[h].id, h, nullptr});
+  });
+  if (of_image)
+    for (const auto& saved : snapshot.saved[bucket]) parts.push_back({saved.name, saved.session, 0, &saved.record});
+  if (parts.empty()) return;
+  std::sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) {  // names first
+    return a.session != b.session ? a.session < b.session : a.name < b.name;
+  });
   out.push_back(static_cast<char>(s::kBucketBlock));
   base::Writer(out).varint(bucket);
-  for (const Handle h : sorted_names(bucket)) write_name(*this, names[h], out);
-  for (const Handle h : sorted_sessions(bucket)) write_session(*this, sessions[h], out);
+  for (const Part& part : parts) {
+    if (part.record) {
+      out.append(*part.record);
+    } else if (part.session) {
+      write_session(*this, sessions[part.live], out);
+    } else {
+      write_name(*this, names[part.live], out);
+    }
+  }
   out.push_back(static_cast<char>(s::kEnd));
 }
 
-void Core::save_bucket(uint32_t bucket) {
-  snapshot.done[bucket] = true;
-  std::string block;
-  encode_bucket(bucket, block);
-  if (!block.empty()) snapshot.saved.push_back(std::move(block));
+void Core::save_name(NameRecord& n) {
+  n.aside = snapshot_number;
+  auto& saved = snapshot.saved[n.bucket].emplace_back();
+  saved.name = n.name.view();
+  write_name(*this, n, saved.record);
+}
+
+void Core::save_session(SessionRecord& r) {
+  r.aside = snapshot_number;
+  auto& saved = snapshot.saved[r.bucket].emplace_back();
+  saved.session = r.id;
+  write_session(*this, r, saved.record);
+}
+
+// Their numbers begin anew: none of an old snapshot may pass for one of a new one.
+void Core::forget_asides() {
+  for (const HandleTable& table : name_tables) table.each([&](Handle h) { names[h].aside = 0; });
+  for (const HandleTable& table : session_tables) table.each([&](Handle h) { sessions[h].aside = 0; });
 }
 
 void Machine::begin_snapshot() {
@@ -241,7 +274,11 @@ void Machine::begin_snapshot() {
   CLEAT_CHECK(!c.snapshot.running, "a snapshot is under way already");
   c.snapshot = {};
   c.snapshot.running = true;
-  c.snapshot.done.resize(kBuckets);
+  c.snapshot.saved.resize(kBuckets);
+  if (++c.snapshot_number == 0) {
+    c.forget_asides();
+    c.snapshot_number = 1;
+  }
   c.encode_head(c.snapshot.head);
 }
 
@@ -255,14 +292,11 @@ bool Machine::write_some(size_t budget_bytes, const std::function<void(std::stri
   };
   if (!c.snapshot.head.empty()) give(c.snapshot.head);
   c.snapshot.head.clear();
-  for (const std::string& block : c.snapshot.saved) give(block);
-  c.snapshot.saved.clear();
   std::string block;
   for (; c.snapshot.next < kBuckets && written < budget_bytes; ++c.snapshot.next) {
-    if (c.snapshot.done[c.snapshot.next]) continue;
-    c.snapshot.done[c.snapshot.next] = true;
     block.clear();
-    c.encode_bucket(c.snapshot.next, block);
+    c.encode_bucket(c.snapshot.next, block, true);
+    std::vector<Core::Snapshot::Saved>().swap(c.snapshot.saved[c.snapshot.next]);
     if (!block.empty()) give(block);
   }
   if (c.snapshot.next < kBuckets) return false;
