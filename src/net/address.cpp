@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace cleat::net {
@@ -13,6 +14,20 @@ bool is_ipv4(const std::string& host, in_addr& out) {
 bool is_ipv6(const std::string& host, in6_addr& out) {
   return inet_pton(AF_INET6, host.c_str(), &out) == 1;
 }
+
+// Letters, digits, hyphens and dots as in RFC 1123; underscores too, since container networks use them. Digits and dots
+// alone are a mistyped number.
+bool is_host_name(std::string_view host) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_';
+  };
+  return host.find_first_not_of("0123456789.") != std::string_view::npos && host.size() <= 253 && host[0] != '-' &&
+         host[0] != '.' && std::all_of(host.begin(), host.end(), allowed);
+}
+
+base::Result<Address> parse(std::string_view text, bool names);
+
 }  // namespace
 
 std::string Address::text() const {
@@ -20,6 +35,15 @@ std::string Address::text() const {
 }
 
 base::Result<Address> parse_address(std::string_view text) {
+  return parse(text, false);
+}
+
+base::Result<Address> parse_named_address(std::string_view text) {
+  return parse(text, true);
+}
+
+namespace {
+base::Result<Address> parse(std::string_view text, bool names) {
   const auto fail = [&](std::string_view why) {
     return base::Status(base::Code::kInvalid, fmt::format("\"{}\" is not HOST:PORT: {}", text, why));
   };
@@ -38,10 +62,21 @@ base::Result<Address> parse_address(std::string_view text) {
   in6_addr v6;
   if (is_ipv6(address.host, v6)) {
     if (!bracketed) return fail("write an IPv6 address in brackets, like [::1]:7420");
-  } else if (bracketed || (address.host != "localhost" && !is_ipv4(address.host, v4))) {
+  } else if (bracketed) {
+    return fail("only IPv6 addresses stand in brackets");
+  } else if (names && !is_ipv4(address.host, v4) && !is_host_name(address.host)) {
+    return fail("the host must be a name or a numeric address");
+  } else if (!names && address.host != "localhost" && !is_ipv4(address.host, v4)) {
     return fail("the host must be localhost or a numeric address (0.0.0.0 for all)");
   }
   return address;
+}
+}  // namespace
+
+bool is_name(const Address& address) {
+  in_addr v4;
+  in6_addr v6;
+  return address.host != "localhost" && !is_ipv4(address.host, v4) && !is_ipv6(address.host, v6);
 }
 
 bool is_loopback(const Address& address) {

@@ -20,6 +20,18 @@ TEST(Address, RefusesWhatIsNone) {
   }
 }
 
+TEST(Address, TakesNamesWhereTheyAreAllowed) {
+  for (const char* text : {"node-1.example.org:7430", "a:1", "cleat_a:7430", "10.0.0.1:1", "localhost:2", "[::1]:3"}) {
+    const auto address = parse_named_address(text);
+    ASSERT_TRUE(address.ok()) << address.status().message();
+    EXPECT_EQ(address->text(), text);
+    EXPECT_EQ(is_name(*address), text[0] == 'n' || text[0] == 'a' || text[0] == 'c') << text;
+  }
+  for (const char* text : {"", ":1", "a", "256.0.0.1:1", "1:1", "a b:1", "[a]:1", "-a:1", "a:99999"}) {
+    EXPECT_FALSE(parse_named_address(text).ok()) << text;
+  }
+}
+
 TEST(Address, KnowsLoopback) {
   EXPECT_TRUE(is_loopback(*parse_address("127.8.9.10:1")));
   EXPECT_TRUE(is_loopback(*parse_address("localhost:1")));

@@ -1,17 +1,16 @@
 #include "net/listener.hpp"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "net/socket_address.hpp"
 
 namespace cleat::net {
 namespace {
@@ -19,40 +18,6 @@ namespace {
 // A connection whose other end vanished is noticed by probes after 3 + 3 x 2 s without an answer, within the 10 s that
 // an implicit session lives without being vouched for.
 constexpr int kProbeIdleSeconds = 3, kProbeEverySeconds = 2, kProbes = 3, kBacklog = 4096;
-
-union SocketAddress {
-  sockaddr any;
-  sockaddr_in v4;
-  sockaddr_in6 v6;
-};
-
-socklen_t to_socket_address(const Address& address, SocketAddress& out) {
-  std::memset(&out, 0, sizeof out);
-  const std::string host = address.host == "localhost" ? "127.0.0.1" : address.host;
-  if (inet_pton(AF_INET, host.c_str(), &out.v4.sin_addr) == 1) {
-    out.v4.sin_family = AF_INET;
-    out.v4.sin_port = htons(address.port);
-    return sizeof out.v4;
-  }
-  inet_pton(AF_INET6, host.c_str(), &out.v6.sin6_addr);
-  out.v6.sin6_family = AF_INET6;
-  out.v6.sin6_port = htons(address.port);
-  return sizeof out.v6;
-}
-
-Address from_socket_address(const SocketAddress& in) {
-  char text[INET6_ADDRSTRLEN] = "?";
-  if (in.any.sa_family == AF_INET) {
-    inet_ntop(AF_INET, &in.v4.sin_addr, text, sizeof text);
-    return {text, ntohs(in.v4.sin_port)};
-  }
-  inet_ntop(AF_INET6, &in.v6.sin6_addr, text, sizeof text);
-  return {text, ntohs(in.v6.sin6_port)};
-}
-
-void set_option(int fd, int level, int option, int value) {
-  setsockopt(fd, level, option, &value, sizeof value);
-}
 
 void set_options(int fd) {
   set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);

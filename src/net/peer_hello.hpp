@@ -14,11 +14,14 @@ namespace cleat::net {
 using ClusterId = std::array<uint8_t, 16>;  // all zero: none yet
 using Nonce = std::array<uint8_t, 32>;
 
+inline constexpr size_t kMostPeerMessage = (8u << 20) + (64u << 10);  // bytes of one message
 inline constexpr size_t kMostPeerName = 255;  // bytes of PeerHello::name; longer ones are refused
 
 // Of this build: the oldest and the newest protocol between members that it speaks. Both ends use the newest common
 // one.
 inline constexpr uint32_t kOldestPeerVersion = 1, kNewestPeerVersion = 1;
+
+enum class PeerEnd : uint8_t { kDialed, kAccepted };  // which end of a connection one is
 
 struct PeerHello {
   ClusterId cluster{};

@@ -10,8 +10,8 @@
 //   ... send() as often as needed, flush() once          (both may also be called within callbacks)
 //   and waits no longer than until next_wake_us()
 //
-// Callbacks come during take() and turn() only; within them everything may be called but take(), turn() and the
-// destructor. Names are resolved by a thread of their own (resolver.hpp); nothing here blocks.
+// Callbacks (but on_log) come during take() and turn() only; within them everything may be called but take(), turn()
+// and the destructor. Names are resolved by a thread of their own (resolver.hpp); nothing here blocks.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,6 @@
 
 namespace cleat::net {
 
-inline constexpr size_t kMostPeerMessage = (8u << 20) + (64u << 10);  // bytes of one message
-
 struct PeersOptions {
   std::string secret;                    // empty: allowed on loopback only
   uint64_t seed = 1;                     // of the jitter between attempts to reconnect
@@ -42,8 +40,6 @@ struct PeersOptions {
   int64_t silent_us = 2'000'000;      // unacknowledged or silent for longer (kernel's probes): it is lost
   int64_t same_line_us = 60'000'000;  // the same trouble with the same member is not logged again before
 };
-
-enum class PeerEnd : uint8_t { kDialed, kAccepted };
 
 class PeerHandler {
  public:
@@ -60,7 +56,8 @@ class PeerHandler {
   virtual void on_accepted(const PeerHello& theirs) { (void)theirs; }
   virtual void on_message(const PeerHello& theirs, std::string_view message) = 0;
   virtual void on_accepted_down(const PeerHello& theirs) { (void)theirs; }
-  // 0 debug .. 4 critical, one line for the operator; already limited to one a minute for the same trouble.
+  // 0 debug .. 4 critical, one line for the operator; already limited to one a minute for the same trouble. May come
+  // from any call; calls nothing here.
   virtual void on_log(int level, std::string_view line) = 0;
 };
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "net/peers.hpp"
 #include "replica/members.hpp"
@@ -56,11 +57,14 @@ class PeerLink final : public net::PeerHandler, public replica::Outbox {
   void on_log(int level, std::string_view line) override;
 
  private:
+  bool of_group(const net::PeerHello& theirs) const;
+
   Admission& admission_;
   net::Peers* peers_ = nullptr;
   replica::Replica* replica_ = nullptr;
   uint32_t own_ = 0;
   replica::Members dialed_;
+  std::vector<uint64_t> outsiders_;  // keys of dialed ones that are up and not of the group
 };
 
 }  // namespace cleat::server

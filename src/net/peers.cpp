@@ -1,0 +1,338 @@
+#include "net/peers.hpp"
+
+#include <fmt/format.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "net/peers_impl.hpp"
+#include "net/socket_address.hpp"
+
+namespace cleat::net {
+namespace {
+
+constexpr size_t kMostSaid = 256;  // lines that are remembered, so as not to be repeated
+constexpr std::string_view kClosed = "the other end closed the connection";
+
+// A connection is lost when what was sent is not acknowledged in time, or an idle one's probes are not answered.
+void set_peer_options(int fd, int64_t silent_us) {
+  const int seconds = std::max<int>(1, static_cast<int>(silent_us / 2'000'000));
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(silent_us / 1000));
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 2);
+}
+
+}  // namespace
+
+Peers::Impl::Impl(Poller& poller, PeersOptions options, PeerHandler& handler)
+    : poller_(poller), options_(std::move(options)), handler_(handler), random_(options_.seed) {}
+
+Peers::Impl::~Impl() {
+  for (const auto& link : links_) close_link(*link);
+  if (listener_) poller_.forget(tag_of(&*listener_));
+  if (resolver_) poller_.forget(tag_of(&*resolver_));
+}
+
+Peers::Impl::Link* Peers::Impl::add_link(int fd, PeerEnd end, std::string where, Interest interest) {
+  set_peer_options(fd, options_.silent_us);
+  auto link = std::make_unique<Link>();
+  if (!poller_.add(fd, tag_of(link.get()), interest).ok()) {
+    ::close(fd);
+    return nullptr;
+  }
+  link->fd = fd;
+  link->end = end;
+  link->where = std::move(where);
+  link->watched = interest;
+  links_.push_back(std::move(link));
+  return links_.back().get();
+}
+
+void Peers::Impl::reconnect() {
+  for (const auto& link : links_) {
+    if (!link->lost && link->admitted) write(*link);
+    lose_quietly(*link);
+    if (link->dialed) link->dialed->retry_us = 0;
+  }
+  for (const auto& [key, d] : dialed_) d->next_try_us = 0;
+}
+
+void Peers::Impl::take(const Ready& ready) {
+  if (listener_ && ready.tag == tag_of(&*listener_)) {
+    accept_all();
+  } else if (resolver_ && ready.tag == tag_of(&*resolver_)) {
+    take_answers();
+  } else {
+    auto& link = *reinterpret_cast<Link*>(reinterpret_cast<uintptr_t>(ready.tag) & ~uintptr_t{1});
+    if (link.lost) return;
+    if (!link.channel) {
+      connected(link);
+    } else {
+      if (ready.writable) write(link);
+      // A held one that is gone would be told of again and again.
+      if (ready.gone && !link.watched.read) lose(link, std::string(kClosed));
+      if (ready.readable || ready.gone) read(link);
+    }
+  }
+  reap();
+}
+
+void Peers::Impl::read(Link& link) {
+  size_t budget = options_.input_a_turn_bytes;
+  while (!link.lost && pump(link)) {
+    const std::span<char> space = link.channel->space();
+    const ssize_t n = recv(link.fd, space.data(), space.size(), 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return;
+    if (n <= 0) return lose(link, n == 0 ? std::string(kClosed) : std::strerror(errno));
+    const auto got = static_cast<size_t>(n);
+    link.channel->received(got);
+    const bool more = pump(link);
+    if (!more || got < space.size()) return;  // the poller tells of what comes later
+    if (got >= budget) {
+      left_ = true;
+      return;
+    }
+    budget -= got;
+  }
+}
+
+bool Peers::Impl::pump(Link& link) {
+  PeerChannel& channel = *link.channel;
+  if (channel.state() == PeerChannel::State::kAsking) ask(link);
+  if (link.lost) return false;
+  if (const std::string said = channel.take_output(); !said.empty()) {
+    link.out.append(said, {});
+    write(link);
+  }
+  if (!link.lost && channel.state() == PeerChannel::State::kOpen && !hand_over(link)) return false;
+  if (!link.lost && channel.state() == PeerChannel::State::kEnded) {
+    lose(link, channel.refused_by_them() ? fmt::format("it refused: {}", channel.why()) : channel.why());
+  }
+  return !link.lost;
+}
+
+void Peers::Impl::ask(Link& link) {
+  const bool dialed = link.end == PeerEnd::kDialed;
+  const PeerHello& theirs = link.channel->theirs();
+  base::Status status;
+  if (!dialed && count(true) >= options_.most_accepted) {
+    status = {base::Code::kBusy, "it has as many connections from members as it takes"};
+  } else {
+    status = handler_.admit(link.end, dialed ? link.dialed->key : 0, theirs);
+  }
+  if (link.lost) return;
+  if (!status.ok()) return link.channel->refuse(status.message());
+  if (dialed) {
+    admitted_dialed(link);
+  } else {
+    admitted_accepted(link);
+  }
+}
+
+// false: held, or the link was lost.
+bool Peers::Impl::hand_over(Link& link) {
+  for (;;) {
+    if (link.lost) return false;
+    if (held_ && link.end == PeerEnd::kAccepted) {
+      watch(link);
+      return false;
+    }
+    const auto message = link.channel->next();
+    if (!message) return true;
+    if (link.end == PeerEnd::kDialed) {
+      lose(link, "it sent a message over a connection that only this end sends over");
+    } else {
+      handler_.on_message(link.channel->theirs(), *message);
+    }
+  }
+}
+
+void Peers::Impl::write(Link& link) {
+  if (const int error = link.out.write_to(link.fd); error != 0) return lose(link, std::strerror(error));
+  if (link.dialed) link.dialed->state.unsent_bytes = link.out.bytes();
+  watch(link);
+}
+
+void Peers::Impl::watch(Link& link) {
+  const bool reads = !(held_ && link.admitted && link.end == PeerEnd::kAccepted);
+  const Interest interest = {reads, !link.out.empty()};
+  if (link.lost || interest == link.watched) return;
+  link.watched = interest;
+  poller_.change(link.fd, tag_of(&link), interest);
+}
+
+std::string Peers::Impl::who_is(const Link& link) const {
+  const bool met = link.channel && link.channel->met() && !link.channel->theirs().name.empty();
+  return met ? fmt::format("member {} at {}", plain_text(link.channel->theirs().name), link.where)
+             : fmt::format("the member at {}", link.where);
+}
+
+void Peers::Impl::lose(Link& link, std::string why) {
+  if (link.lost) return;
+  const bool accepted = link.end == PeerEnd::kAccepted;
+  const char* what = link.admitted ? "lost the connection of" : "did not let in";
+  if (!accepted) what = link.admitted ? "lost the connection to" : "no connection to";
+  const bool stranger = accepted && !link.channel->met();  // a probe of the port, a scan
+  log(stranger ? 0 : 2, link.where, fmt::format("{} {}: {}", what, who_is(link), why));
+  if (link.dialed) link.dialed->state.trouble = std::move(why);
+  lose_quietly(link);
+}
+
+void Peers::Impl::lose_quietly(Link& link) {
+  any_lost_ = any_lost_ || !link.lost;
+  link.lost = true;
+}
+
+void Peers::Impl::close_link(Link& link) {
+  if (link.fd < 0) return;
+  poller_.forget(tag_of(&link));
+  ::close(link.fd);
+  link.fd = -1;
+}
+
+// Callbacks may lose further links, and dial and drop.
+void Peers::Impl::reap() {
+  while (any_lost_) {
+    any_lost_ = false;
+    for (size_t i = 0; i < links_.size(); ++i) {
+      Link& link = *links_[i];
+      if (!link.lost || link.fd < 0) continue;
+      close_link(link);
+      const bool was_admitted = std::exchange(link.admitted, false);
+      if (link.end == PeerEnd::kAccepted) {
+        if (was_admitted) handler_.on_accepted_down(link.channel->theirs());
+      } else if (Dialed* d = std::exchange(link.dialed, nullptr)) {
+        const uint64_t key = d->key;
+        d->link = nullptr;
+        retry_later(*d);
+        if (was_admitted) handler_.on_down(key);
+      }
+    }
+  }
+  std::erase_if(dirty_, [](const Link* link) { return link->fd < 0; });
+  std::erase_if(links_, [](const auto& link) { return link->fd < 0; });
+}
+
+void Peers::Impl::turn(int64_t now_us) {
+  now_us_ = now_us;
+  left_before_ = std::exchange(left_, false);
+  if (std::exchange(unheld_, false)) {
+    for (size_t i = 0; i < links_.size(); ++i) {
+      Link& link = *links_[i];
+      if (link.lost || !link.admitted || link.end != PeerEnd::kAccepted) continue;
+      watch(link);
+      pump(link);
+    }
+  }
+  for (size_t i = 0; i < links_.size(); ++i) {
+    Link& link = *links_[i];
+    if (link.lost || link.admitted) continue;
+    if (link.deadline_us == 0) link.deadline_us = now_us + options_.handshake_us;
+    if (now_us >= link.deadline_us) {
+      lose(link, fmt::format("it did not {} within {} ms", link.channel ? "introduce itself" : "answer",
+                             options_.handshake_us / 1000));
+    }
+  }
+  reap();
+  for (const auto& [key, d] : dialed_) {
+    if (!d->link && d->question == 0 && now_us >= d->next_try_us) try_dial(*d);
+  }
+  reap();
+}
+
+std::optional<int64_t> Peers::Impl::next_wake_us() const {
+  if (any_lost_ || unheld_) return now_us_;
+  std::optional<int64_t> wake;
+  const auto at = [&wake](int64_t us) { wake = wake ? std::min(*wake, us) : us; };
+  for (const auto& [key, d] : dialed_) {
+    if (!d->link && d->question == 0) at(d->next_try_us);
+  }
+  for (const auto& link : links_) {
+    if (!link->admitted) at(link->deadline_us);
+  }
+  return wake;
+}
+
+void Peers::Impl::hold_input(bool held) {
+  if (held_ && !held) unheld_ = true;
+  held_ = held;
+}
+
+size_t Peers::Impl::count(bool admitted) const {
+  return static_cast<size_t>(std::count_if(links_.begin(), links_.end(), [&](const auto& link) {
+    return !link->lost && link->end == PeerEnd::kAccepted && link->admitted == admitted;
+  }));
+}
+
+void Peers::Impl::log(int level, const std::string& who, const std::string& line) {
+  if (said_.size() >= kMostSaid) {
+    std::erase_if(said_, [&](const auto& said) { return now_us_ - said.second >= options_.same_line_us; });
+    if (said_.size() >= kMostSaid) return;
+  }
+  const auto [at, is_new] = said_.try_emplace({who, line}, now_us_);
+  if (!is_new && now_us_ - at->second < options_.same_line_us) return;
+  at->second = now_us_;
+  handler_.on_log(level, line);
+}
+
+Peers::Peers(Poller& poller, PeersOptions options, PeerHandler& handler)
+    : impl_(std::make_unique<Impl>(poller, std::move(options), handler)) {}
+Peers::~Peers() = default;
+void Peers::set_hello(PeerHello mine) {
+  impl_->set_hello(std::move(mine));
+}
+void Peers::reconnect() {
+  impl_->reconnect();
+}
+base::Status Peers::listen(const Address& address) {
+  return impl_->listen(address);
+}
+const Address& Peers::address() const {
+  return impl_->address();
+}
+void Peers::dial(uint64_t key, const Address& address, uint32_t to_member) {
+  impl_->dial(key, address, to_member);
+}
+void Peers::drop(uint64_t key) {
+  impl_->drop(key);
+}
+bool Peers::send(uint64_t key, std::string_view message) {
+  return impl_->send(key, message);
+}
+void Peers::flush() {
+  impl_->flush();
+}
+void Peers::hold_input(bool held) {
+  impl_->hold_input(held);
+}
+bool Peers::input_left() const {
+  return impl_->input_left();
+}
+void Peers::take(const Ready& ready) {
+  impl_->take(ready);
+}
+void Peers::turn(int64_t now_us) {
+  impl_->turn(now_us);
+}
+std::optional<int64_t> Peers::next_wake_us() const {
+  return impl_->next_wake_us();
+}
+std::optional<PeerState> Peers::state(uint64_t key) const {
+  return impl_->state(key);
+}
+size_t Peers::accepted() const {
+  return impl_->count(true);
+}
+size_t Peers::unproven() const {
+  return impl_->count(false);
+}
+
+}  // namespace cleat::net
