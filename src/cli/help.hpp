@@ -97,6 +97,7 @@ Examples:
 
 inline constexpr const char* kEvents =
     R"(Follows changes as they happen, one line each, until interrupted. A GAP line says that some were missed.
+When contact is lost it comes back by itself and goes on behind the last change that it printed.
 
 Examples:
   cleat events

@@ -290,6 +290,9 @@ class Grammar {
     sub.add_option("PREFIX", events.prefix, "only names that begin so")->type_name("");
     add_number(sub, "--from", "begin behind this revision, as `show` printed it", 0, (int64_t{1} << 53) - 1,
                [&events](int64_t n) { events.from = n; });
+    add_duration(sub, "--reconnect-for",
+                 "how long to try to come back when contact is lost (default 60s; 0s: not at all)", {},
+                 [&events](milliseconds d) { events.reconnect_for = d; });
   }
 
   void add_sessions() {

@@ -70,6 +70,7 @@ struct HistoryCommand {
 struct EventsCommand {
   std::string prefix;
   std::optional<int64_t> from;
+  milliseconds reconnect_for{60'000};  // how long it tries to come back before it ends
 };
 struct SessionsCommand {
   std::string id;  // empty: all

@@ -80,6 +80,8 @@ TEST(Options, TheOthers) {
   EXPECT_EQ(read<LsCommand>({"ls", "db/", "--state", "waited"}).state, "waited");
   EXPECT_EQ(read<HistoryCommand>({"history", "a", "--count", "5"}).count, 5);
   EXPECT_EQ(read<EventsCommand>({"events", "a", "--from", "12"}).from, 12);
+  EXPECT_EQ(read<EventsCommand>({"events"}).reconnect_for, milliseconds(60'000));
+  EXPECT_EQ(read<EventsCommand>({"events", "--reconnect-for", "0s"}).reconnect_for, milliseconds(0));
   EXPECT_EQ(read<SessionsCommand>({"sessions", "7"}).id, "7");
   read<StatusCommand>({"status"});
 }

@@ -124,6 +124,37 @@ class Reads(Case):
         done = self.cleat("sessions", "4711", status=1)
         self.assertEqual(done.stderr, "cleat sessions: there is no session 4711 (any more)\n")
 
+    def test_events_come_back_behind_the_last_that_was_told(self):
+        follower = self.start("events", "--json", "--from", "0")
+        self.cleat("lock", "e/1", "--ttl", "60s", status=0)
+        first = json.loads(follower.stdout.readline())
+        self.node.kill()
+        self.assertRegex(follower.stderr.readline(), r"^cleat events: lost the server at \S+: .*; trying again for 1m 0s\n$")
+        self.node.start()
+        self.assertEqual(follower.stderr.readline(), "cleat events: in contact again\n")
+        self.cleat("lock", "e/2", "--ttl", "60s", status=0)
+        second = json.loads(follower.stdout.readline())
+        self.assertEqual((first["name"], second["name"]), ("e/1", "e/2"))
+        self.assertEqual(second["revision"], first["revision"] + 1, "nothing is missing, nothing comes twice")
+        follower.send_signal(signal.SIGINT)
+        self.assertEqual(follower.wait(10), 0)
+
+    def test_events_end_when_contact_does_not_come_back(self):
+        bounded = self.start("events", "--from", "0", "--reconnect-for", "300ms")
+        at_once = self.start("events", "--from", "0", "--reconnect-for", "0s")
+        patient = self.start("events", "--from", "0")
+        self.cleat("lock", "e/1", "--ttl", "60s", status=0)
+        for follower in (bounded, at_once, patient):
+            self.assertIn(" granted e/1 ", follower.stdout.readline())
+        self.node.kill()
+        self.assertEqual(at_once.wait(10), 69)
+        self.assertRegex(at_once.stderr.read(), r"^cleat events: lost the server at [^\n]*\n$")
+        self.assertEqual(bounded.wait(10), 69)
+        self.assertRegex(bounded.stderr.read(), r"trying again for 300ms\ncleat events: can't reach a server at [^\n]*\n$")
+        self.assertIn("trying again", patient.stderr.readline())
+        patient.send_signal(signal.SIGINT)
+        self.assertEqual(patient.wait(10), 0, patient.stderr.read())
+
     def test_events_follow_until_interrupted(self):
         self.cleat("lock", "e/1", "--ttl", "60s", status=0)
         self.cleat("lock", "other", "--ttl", "60s", status=0)

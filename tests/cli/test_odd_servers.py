@@ -1,4 +1,5 @@
 """Against a server that answers oddly: half replies, wrong protocol, silence, losses that are pushed."""
+import json
 import time
 import unittest
 
@@ -14,12 +15,14 @@ def granted(**more):
     return mapping(granted=1, fence=5, slot=None, ttl=None, waited_ms=0, why=None, retry_ms=None, holder=None, **more)
 
 
-class Odd(Case):
+class Scripted(Case):
     def serve(self, script):
         self.fake = FakeServer(script)
         self.addCleanup(self.fake.close)
         self.environment["CLEAT_SERVER"] = self.fake.url
 
+
+class Odd(Scripted):
     def check(self, status, message):
         for command in (["status"], ["show", "a"], ["lock", "a", "--ttl", "1s"], ["run", "a", "--", "true"]):
             at = command.index("--") if "--" in command else len(command)
@@ -188,6 +191,42 @@ class Odd(Case):
         self.cleat("run", "a", "--wait", "5s", "--", "true", status=0)
         self.assertEqual(len(asked), 2)
         self.assertEqual(asked[0], asked[1])
+
+
+class Watched(Scripted):
+    """`cleat events` over several connections; what each is asked is kept."""
+
+    def follow(self, *connections):
+        """Each is the revision that EVENTS is answered with, and the pushes behind it; the last connection stays open."""
+        self.asked, left = [], list(connections)
+
+        def script(c):
+            c.greet()
+            self.asked.append(c.ask())
+            revision, *pushes = left.pop(0)
+            c.say(mapping(incarnation=1, revision=revision) + b"".join(pushes))
+            if not left:
+                c.ask()
+        self.serve(script)
+        return self.start("events", "--json")
+
+    def test_goes_on_behind_the_last_and_tells_gaps(self):
+        follower = self.follow((10, push("event", event="granted", revision=11)), (30, push("gap", after=11, next=20)),
+                               (30, push("event", event="released", revision=31)), (40, push("event", event="data", revision=41)))
+        told = [json.loads(follower.stdout.readline()) for _ in range(4)]
+        self.assertEqual([t.get("revision") for t in told], [11, None, 31, 41])
+        self.assertEqual(told[1], {"kind": "gap", "after": 11, "next": 20})
+        self.assertEqual(self.asked, [["EVENTS"], ["EVENTS", "FROM", "11"], ["EVENTS", "FROM", "19"], ["EVENTS", "FROM", "31"]])
+
+    def test_a_server_whose_revisions_went_back_is_a_gap(self):
+        follower = self.follow((10, push("event", event="granted", revision=11)), (5, push("event", event="granted", revision=6)))
+        told = [json.loads(follower.stdout.readline()) for _ in range(3)]
+        self.assertEqual(told[1], {"kind": "gap", "after": 11, "next": None, "incarnation": 1})
+        self.assertEqual(told[2]["revision"], 6)
+
+
+def push(kind, **fields):
+    return b">5\r\n" + bulk("cleat") + bulk(kind) + bulk("n") + bulk("") + mapping(**fields)
 
 
 if __name__ == "__main__":
