@@ -25,6 +25,9 @@ inline constexpr Mutant kMutants[] = {
     {"token_deepens", "the same token again is one deeper"},
     {"history_unbounded", "history is not trimmed"},
     {"cancel_leaves_waiter", "a cancelled waiter stays in the queue"},
+    {"undeliver_ignored", "a grant that could not be delivered stands"},
+    {"crowd_hides_waiters", "a crowded name does not find who waits there"},
+    {"crowd_hides_fences", "a crowded name does not find its holds by their fences"},
 };
 
 // Runs each (or the one named) until it is caught or `seeds` are over; prints a line for each. 0: all caught.

@@ -45,6 +45,9 @@ void Properties::on_outcome(const lock::Outcome& o) {
   if (request == requests_.end()) return fail(fmt::format("an answer to a request that nobody made, seq {}", o.seq));
   const Request& r = request->second;
   granted_request_ = nullptr;
+  if (!o.token.empty() && o.result == Result::kGranted && o.depth != 1)
+    fail(fmt::format("a token's hold of {} is {} deep: it never deepens", o.name, o.depth));
+  cancelled(o);
   if (o.result == Result::kQueued) {
     if (!o.repeated) ++waiters_, request->second.first_waits = true;
     queued_[place(o)] = true;
@@ -62,6 +65,13 @@ void Properties::on_outcome(const lock::Outcome& o) {
   if (o.result == Result::kGranted && !o.repeated && (!waited || r.first_waits)) granted_request_ = &r;
   believes(o, r);
   if (!r.req.second.empty()) answered_again(o, r.req);
+}
+
+// CANCEL answers 1 only for a waiter that hears of it in the same moment.
+void Properties::cancelled(const lock::Outcome& o) {
+  const Cancelled which{o.session.value, std::string(o.token), std::string(o.req)};
+  if (o.verb == Verb::kCancel && o.result == Result::kDone && o.count == 1) cancels_.insert(which);
+  if (o.result == Result::kNotGranted && o.why == Why::kCancelled) cancels_.erase(which);
 }
 
 // What a holder was told only grows, but for the first RENEW of a hold without TTL, which gives it one.
@@ -191,6 +201,9 @@ void Properties::nobody_waits_for_nothing() {
 
 void Properties::end() {
   nobody_waits_for_nothing();
+  if (!cancels_.empty())
+    fail(fmt::format("CANCEL of {} was answered 1, and nobody was told", std::get<2>(*cancels_.begin())));
+  cancels_.clear();
   const auto due = machine_->next_due_ms();
   if (due && *due <= now_ms_) fail(fmt::format("something due at {} stays at {}", *due, now_ms_));
   const auto totals = machine_->totals();

@@ -27,6 +27,8 @@ class Properties : public lock::Sink {
   using Place = std::tuple<uint32_t, uint32_t, uint64_t, uint64_t>;  // connection and seq
   using Req = std::pair<uint64_t, std::string>;                      // of an explicit session
 
+  using Cancelled = std::tuple<uint64_t, std::string, std::string>;  // session or token, and REQ
+
   struct Held {
     lock::Mode mode;
     uint64_t session;
@@ -51,6 +53,7 @@ class Properties : public lock::Sink {
   void granted(const lock::Event&);
   void nobody_overtaken(const lock::Event&);
   void believes(const lock::Outcome&, const Request&);
+  void cancelled(const lock::Outcome&);
   void answered_again(const lock::Outcome&, const Req&);
 
   const lock::Machine* machine_ = nullptr;
@@ -60,6 +63,7 @@ class Properties : public lock::Sink {
   std::map<Req, OutcomeSaid> first_answers_;
   std::map<uint64_t, Belief> beliefs_;  // by fence
   const Request* granted_request_ = nullptr;
+  std::set<Cancelled> cancels_;    // answered in this apply, waiter not yet told
   std::set<std::string> touched_;  // names in this apply
   uint64_t waiters_ = 0, most_results_ = 0, last_fence_ = 0, last_revision_ = 0;
   uint32_t ageing_ms_ = 0;

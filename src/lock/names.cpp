@@ -1,6 +1,7 @@
 // The name table, and who holds or waits at a name.
 #include <algorithm>
 
+#include "base/mutant.hpp"
 #include "lock/core.hpp"
 #include "lock/hash.hpp"
 
@@ -155,6 +156,7 @@ Handle Core::find_hold(const NameRecord& n, const Identity& id) const {
 
 Handle Core::find_fence(const NameRecord& n, base::Fence fence) const {
   const NameExtra* x = extra(n);
+  if (x && x->indexes && base::mutant("crowd_hides_fences")) return 0;
   if (x && x->indexes)
     return x->indexes->by_fence.find(fence_hash(fence), [&](Handle h) { return holds[h].fence == fence; });
   for (Handle h = n.first_hold; h; h = holds[h].name_next)
@@ -165,6 +167,7 @@ Handle Core::find_fence(const NameRecord& n, base::Fence fence) const {
 void Core::waiters_of(const NameRecord& n, const Identity& id, std::vector<Handle>& out) const {
   const NameExtra* x = extra(n);
   if (!x || !x->waiters) return;
+  if (x->indexes && base::mutant("crowd_hides_waiters")) return;
   if (x->indexes) {
     x->indexes->by_identity.find(identity_hash(id), [&](Handle t) {
       if ((t & kWaiterBit) && is_identity(t, id)) out.push_back(t & ~kWaiterBit);
