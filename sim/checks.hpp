@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "beliefs.hpp"
@@ -31,6 +33,8 @@ class Checks : private lock::Sink {
   void leads(int64_t awake_us, const lock::Machine&);
   void arrived(uint64_t session, int64_t awake_us) { arrived_[session] = awake_us; }
   void awake(int64_t awake_us) { awake_us_ = awake_us; }
+  // Judged by somebody else from now on: the session and its TTL.
+  void judge_expiries(std::function<void(uint64_t, int64_t)> judge) { judge_ = std::move(judge); }
   void finished(const lock::Machine&);
   uint64_t last_index() const { return last_index_; }
   const lock::Machine& machine() const { return *machine_; }
@@ -53,7 +57,7 @@ class Checks : private lock::Sink {
     int64_t stands_ms;
     uint64_t arrival, session;
   };
-  using Place = std::pair<uint64_t, std::pair<uint32_t, uint64_t>>;  // connection, boot, seq
+  using Place = std::tuple<uint32_t, uint32_t, uint64_t, uint64_t>;  // member, boot, connection, seq
   struct Asked {
     lock::Verb verb;
     std::string name, owner, req, token;
@@ -101,6 +105,7 @@ class Checks : private lock::Sink {
   };
   std::map<uint64_t, Undoing> undoing_;  // by fence: grants that this entry says could not be delivered
   std::map<uint64_t, uint64_t> told_;    // revision -> fence of events, to compare the server's with ours
+  std::function<void(uint64_t, int64_t)> judge_;
   uint64_t entries_ = 0;
   uint32_t boot_ = 0;  // of the latest client's run
   bool replayed_ = false;

@@ -9,8 +9,16 @@ namespace cleat::sim {
 using lock::By;
 using lock::Verb;
 
-Client::Client(World& world, Server& server, Checks& checks, Beliefs& beliefs, const Plan& plan, int id, Sort sort)
-    : world_(world), server_(server), checks_(checks), beliefs_(beliefs), plan_(plan), id_(id), sort_(sort) {}
+Client::Client(World& world, const std::vector<Server*>& servers, Checks& checks, Beliefs& beliefs, const Plan& plan,
+               int id, Sort sort)
+    : world_(world),
+      servers_(servers),
+      at_(static_cast<size_t>(id)),
+      checks_(checks),
+      beliefs_(beliefs),
+      plan_(plan),
+      id_(id),
+      sort_(sort) {}
 
 void Client::begin() {
   world_.after(world_.rng.in(1'000, 200'000), [this] { turn(); });
@@ -32,6 +40,7 @@ std::string Client::state() const {
 void Client::turn() {
   if (dead_) return;
   if (world_.now_us < away_until_us_) return world_.at(away_until_us_, [this] { turn(); });
+  if (connection_ != 0 && servers_.size() > 1 && waits_in_vain()) move();
   if (connection_ == 0 && !(finishing_ && session_ == 0 && pending_.empty() && held_.empty())) connect();
   if (connection_ != 0) {
     if (sort_ == Sort::kExplicit && attached_ && now_us() >= next_keep_alive_us_) keep_alive();
@@ -44,9 +53,38 @@ void Client::turn() {
   world_.after(gap_us, [this] { turn(); });
 }
 
+// Its member is silent: it tries another after a third of its TTL. Now and then it goes for no reason.
+bool Client::waits_in_vain() const {
+  if (!finishing_ && plan_.drops && world_.rng.chance(0.002)) return true;
+  const int64_t patience_us = sort_ == Sort::kExplicit ? std::max<int64_t>(ttl_ms_ * 333, 300'000) : 1'500'000;
+  return std::any_of(pending_.begin(), pending_.end(), [&](const auto& pending) {
+    const Pending& p = pending.second;
+    int64_t wait_us = 0;
+    if (p.request.kind == Kind::kCommand && p.request.c.verb == Verb::kLock)
+      wait_us = p.request.c.wait_ms == lock::kForever ? 4'000'000 : p.request.c.wait_ms * 1000;
+    else if (blocking_wait())
+      wait_us = 4'000'000;
+    return now_us() - p.sent_us > wait_us + patience_us;
+  });
+}
+
+void Client::move() {
+  world_.cover(kMoved);
+  at_ += servers_.size() > 2 ? static_cast<size_t>(world_.rng.in(1, static_cast<int64_t>(servers_.size()) - 1)) : 1;
+  if (world_.telling()) world_.say(fmt::format("client {} moves on", id_));
+  for (auto& [n, p] : pending_) p.moved = true;
+  const uint64_t old = connection_;
+  world_.after(300, [server = server_, old] { server->disconnect(old); });
+  on_disconnected(old);
+}
+
 void Client::connect() {
-  connection_ = server_.connect(this);
-  if (connection_ == 0) return;
+  server_ = servers_[at_ % servers_.size()];
+  connection_ = server_->connect(this);
+  if (connection_ == 0) {
+    ++at_;
+    return;
+  }
   attached_ = false;
   implicit_ = 0;
   if (sort_ != Sort::kExplicit) {
@@ -158,10 +196,9 @@ void Client::renew(Held& h) {
   r.owner = held_owner_[h.fence];
   r.c.fence = {h.fence};
   r.c.ttl_ms = world_.rng.in(500, 2500);
-  // It may set a TTL where there is none, answered or not.
+  // A hold without TTL gets one, which may be all that is ever heard of this: it is believed in no longer than that.
   if (const auto b = beliefs_.holds.find(h.fence); b != beliefs_.holds.end() && ttl_ends_[h.fence] == INT64_MAX) {
-    ttl_ends_[h.fence] = now_us() + r.c.ttl_ms * 1000;
-    b->second.own_end_us = std::min(ttl_ends_[h.fence], max_ends_[h.fence]);
+    b->second.own_end_us = std::min(b->second.own_end_us, now_us() + r.c.ttl_ms * 1000);
   }
   ask(r);
 }
@@ -227,9 +264,9 @@ void Client::drop_connection() {
   if (sort_ == Sort::kImplicit && world_.rng.chance(0.4)) {
     Request quit;
     quit.kind = Kind::kQuit;
-    server_.send(old, quit);
+    server_->send(old, quit);
   } else {
-    world_.after(300, [this, old] { server_.disconnect(old); });
+    world_.after(300, [server = server_, old] { server->disconnect(old); });
   }
   on_disconnected(old);
 }
@@ -239,7 +276,7 @@ void Client::die() {
   world_.cover(kDeadClients);
   world_.say(fmt::format("client {} dies", id_));
   dead_ = true;
-  server_.vanish(connection_);
+  if (server_ != nullptr) server_->vanish(connection_);
   if (sort_ == Sort::kImplicit) beliefs_.drop_session(implicit_);
 }
 
@@ -267,11 +304,12 @@ uint64_t Client::ask(Request r) {
 }
 
 void Client::send(Pending& p) {
+  p.sent_us = now_us();
   if (world_.telling())
     world_.say(fmt::format("client {} sends #{} kind {} verb {} '{}' req '{}' fence {}", id_, p.request.number,
                            static_cast<int>(p.request.kind), static_cast<int>(p.request.c.verb), p.request.name,
                            p.request.req, p.request.c.fence.value));
-  world_.after(200, [this, to = connection_, r = p.request] { server_.send(to, r); });
+  world_.after(200, [server = server_, to = connection_, r = p.request] { server->send(to, r); });
 }
 
 }  // namespace cleat::sim

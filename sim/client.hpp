@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "beliefs.hpp"
 #include "checks.hpp"
@@ -16,7 +17,8 @@ namespace cleat::sim {
 class Client : public Receiver {
  public:
   enum class Sort : uint8_t { kExplicit, kImplicit, kToken };
-  Client(World&, Server&, Checks&, Beliefs&, const Plan&, int id, Sort);
+  // `servers` may grow and shrink under it: members join and leave.
+  Client(World&, const std::vector<Server*>& servers, Checks&, Beliefs&, const Plan&, int id, Sort);
 
   void begin();
   void finish() { finishing_ = true; }  // from now on: only let go
@@ -32,6 +34,8 @@ class Client : public Receiver {
   struct Pending {
     Request request;
     int64_t first_us = 0;  // sending, on its own clock
+    int64_t sent_us = 0;   // the last one
+    bool moved = false;    // asked again of another member
   };
   struct Held {
     std::string name, token;
@@ -41,6 +45,9 @@ class Client : public Receiver {
   };
 
   void turn();
+  bool waits_in_vain() const;
+  void move();
+  void on_trouble(const Pending&, const Reply&);
   void connect();
   void act();
   void lock_something();
@@ -70,7 +77,9 @@ class Client : public Receiver {
   int64_t now_us() const { return beliefs_.clocks[static_cast<size_t>(id_)].at(world_.now_us); }
 
   World& world_;
-  Server& server_;
+  const std::vector<Server*>& servers_;
+  size_t at_ = 0;             // which of them it tries now
+  Server* server_ = nullptr;  // that of connection_
   Checks& checks_;
   Beliefs& beliefs_;
   const Plan& plan_;

@@ -45,7 +45,7 @@ void Client::lost_session() {
   pending_.clear();
   const uint64_t old = connection_;
   connection_ = 0;
-  world_.after(300, [this, old] { server_.disconnect(old); });
+  if (server_ != nullptr) world_.after(300, [server = server_, old] { server->disconnect(old); });
 }
 
 void Client::on_reply(uint64_t connection, const Reply& r) {
@@ -57,21 +57,28 @@ void Client::on_reply(uint64_t connection, const Reply& r) {
   const Pending p = found->second;
   pending_.erase(found);
   if (world_.telling())
-    world_.say(fmt::format("client {} gets #{}: trouble {} result {} fence {}", id_, r.number,
-                           static_cast<int>(r.trouble), static_cast<int>(r.result), r.fence));
+    world_.say(fmt::format("client {} gets #{}: trouble {} result {} fence {} waited {} ttl {}", id_, r.number,
+                           static_cast<int>(r.trouble), static_cast<int>(r.result), r.fence, r.waited_ms, r.ttl_ms));
   if (r.kind == Kind::kKeepAlive) {
-    if (r.trouble != Trouble::kNone) return;
+    if (r.trouble != Trouble::kNone) return servers_.size() > 1 ? move() : void();
     if (!r.alive) return lost_session();
     // The worst moment to fall silent: it believes as long as it can, and the node may be gone at once.
     if (plan_.deaths && !finishing_ && world_.rng.chance(0.05)) away_until_us_ = world_.now_us + ttl_ms_ * 1500;
     return session_confirmed(p.first_us);
   }
   if (r.kind == Kind::kCheck) return;
-  if (r.trouble != Trouble::kNone) {
-    if (p.request.c.verb == Verb::kOpenSession) lost_session();
-    return;
-  }
+  if (r.trouble != Trouble::kNone) return on_trouble(p, r);
+  if (r.repeated && p.moved) world_.cover(kRepeatedElsewhere);
   on_command(p, r);
+}
+
+// What was not decided, or whose outcome is unknown, is asked again elsewhere if it has a name.
+void Client::on_trouble(const Pending& p, const Reply& r) {
+  const bool session = p.request.c.verb == Verb::kOpenSession || p.request.c.verb == Verb::kCloseSession;
+  if (p.request.c.verb == Verb::kOpenSession || (session && r.trouble == Trouble::kUnknown)) return lost_session();
+  if (r.trouble == Trouble::kDiskFull) return;
+  pending_[r.number] = p;
+  move();
 }
 
 void Client::session_confirmed(int64_t sent_us) {
@@ -104,10 +111,10 @@ void Client::on_command(const Pending& p, const Reply& r) {
         beliefs_.holds.erase(p.request.c.fence.value);
       } else if (const auto b = beliefs_.holds.find(r.fence); b != beliefs_.holds.end()) {
         world_.cover(kRenewals);
-        // Never beyond MAXHOLD, which is kept apart.
+        // Never beyond MAXHOLD, which is kept apart; a hold without TTL gets one.
         const int64_t end_us = p.first_us + p.request.c.ttl_ms * 1000;
         auto& ttl_end = ttl_ends_[r.fence];
-        ttl_end = std::max(ttl_end, end_us);
+        ttl_end = ttl_end == INT64_MAX ? end_us : std::max(ttl_end, end_us);
         b->second.own_end_us = std::min(ttl_end, max_ends_[r.fence]);
         checks_.believed(r.fence);
       }
@@ -155,7 +162,8 @@ void Client::on_lock(const Pending& p, const Reply& r) {
     const auto b = beliefs_.holds.find(r.fence);
     if (b == beliefs_.holds.end() || c.ttl_ms == 0) return;
     auto& ttl_end = ttl_ends_[r.fence];
-    if (ttl_end != INT64_MAX) ttl_end = std::max(ttl_end, p.first_us + c.ttl_ms * 1000);
+    if (ttl_end == INT64_MAX) return;
+    ttl_end = std::max(ttl_end, p.first_us + c.ttl_ms * 1000);
     b->second.own_end_us = std::min(ttl_end, max_ends_[r.fence]);
     return checks_.believed(r.fence);
   }

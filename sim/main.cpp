@@ -23,15 +23,17 @@ using cleat::sim::RunResult;
 struct Arguments {
   uint64_t first = 1, last = 200;
   int64_t ops = 250;
-  int jobs = 1;
+  int jobs = 1, members = 1;
+  bool grouped = false;  // --members was given: also one member runs as a group
   bool mutants = false, story = false, need_coverage = false, twice = false, seeds_given = false;
   std::string mutant, list;
 };
 
 int usage() {
   fmt::print(stderr,
-             "usage: cleat_sim [--seeds N | A..B] [--jobs N] [--ops N] [--story] [--coverage]\n"
+             "usage: cleat_sim [--members N] [--seeds N | A..B] [--jobs N] [--ops N] [--story] [--coverage]\n"
              "       cleat_sim --mutants [--seeds N] [--mutant NAME]      (in a build with -DCLEAT_MUTANTS=ON)\n"
+             "  --members N a cluster of N; without it one node\n"
              "  --story     tell the run of a single seed\n"
              "  --list F    the seeds at the beginnings of the lines of F\n"
              "  --twice     run each seed twice and fail if the runs differ\n"
@@ -56,6 +58,8 @@ bool parse(int argc, char** argv, Arguments& a) {
       a.list = argv[++i];
     else if (flag == "--jobs")
       a.jobs = std::atoi(argv[++i]);
+    else if (flag == "--members")
+      a.members = std::atoi(argv[++i]), a.grouped = true;
     else if (flag == "--ops")
       a.ops = std::atoll(argv[++i]);
     else if (flag == "--mutant")
@@ -69,17 +73,23 @@ bool parse(int argc, char** argv, Arguments& a) {
     } else
       return false;
   }
-  return a.last >= a.first && a.jobs >= 1 && a.ops >= 1;
+  return a.last >= a.first && a.jobs >= 1 && a.ops >= 1 && a.members >= 1 && a.members <= 7;
 }
 
-void tell_failure(const RunResult& r, int64_t ops) {
+RunResult run(const Arguments& a, uint64_t seed, bool tell) {
+  return a.grouped ? cleat::sim::run_cluster_seed(seed, a.ops, a.members, tell)
+                   : cleat::sim::run_seed(seed, a.ops, tell);
+}
+
+void tell_failure(const RunResult& r, const Arguments& a) {
   fmt::print("seed {} FAILED: {}\n", r.seed, r.failure);
-  const RunResult again = cleat::sim::run_seed(r.seed, ops, true);
+  const RunResult again = run(a, r.seed, true);
   if (again.trace_hash != r.trace_hash)
     fmt::print("(the second run of this seed differs: the simulator is not deterministic)\n");
   const size_t n = again.story.size();
   for (size_t i = n > 60 ? n - 60 : 0; i < n; ++i) fmt::print("  {}\n", again.story[i]);
-  fmt::print("replay: make sim SEEDS={}..{}{}\n", r.seed, r.seed, ops == 250 ? "" : fmt::format("   (--ops {})", ops));
+  fmt::print("replay: build/cleat_sim{} --seeds {}..{}{}\n", a.grouped ? fmt::format(" --members {}", a.members) : "",
+             r.seed, r.seed, a.ops == 250 ? "" : fmt::format(" --ops {}", a.ops));
   std::fflush(stdout);
 }
 
@@ -91,19 +101,19 @@ struct Sum {
 // One process a job: the log's library has threads and the broken variants are global.
 void run_range(const Arguments& a, int job, Sum& sum) {
   for (uint64_t seed = a.first + static_cast<uint64_t>(job); seed <= a.last; seed += static_cast<uint64_t>(a.jobs)) {
-    const RunResult r = cleat::sim::run_seed(seed, a.ops, a.story);
+    const RunResult r = run(a, seed, a.story);
     ++sum.seeds;
     sum.hash ^= r.trace_hash;
     for (size_t i = 0; i < sum.coverage.size(); ++i) sum.coverage[i] += r.coverage[i];
     if (a.story)
       for (const std::string& line : r.story) fmt::print("{}\n", line);
-    if (a.twice && cleat::sim::run_seed(seed, a.ops, false).trace_hash != r.trace_hash) {
+    if (a.twice && run(a, seed, false).trace_hash != r.trace_hash) {
       ++sum.failed;
       fmt::print("seed {} FAILED: the same seed ran differently the second time\n", seed);
     }
     if (r.failure.empty()) continue;
     ++sum.failed;
-    tell_failure(r, a.ops);
+    tell_failure(r, a);
     if (sum.failed >= 3) return;
   }
 }
@@ -162,7 +172,7 @@ int main(int argc, char** argv) {
   }
   const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   int missed = 0;
-  for (int i = 0; i < cleat::sim::kCovers; ++i) {
+  for (int i = 0; i < (a.grouped ? cleat::sim::kCovers : cleat::sim::kFirstOfClusters); ++i) {
     const uint64_t n = sum.coverage[static_cast<size_t>(i)];
     fmt::print("{}{} {}", i % 6 == 0 ? "\n  " : ", ", cleat::sim::cover_text(i), n);
     missed += n == 0;

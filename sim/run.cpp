@@ -19,7 +19,7 @@ class Run {
   Run(uint64_t seed, int64_t ops, bool tell)
       : seed_(seed),
         world_(seed, tell),
-        plan_(world_.rng, ops),
+        plan_(world_.rng, ops, 1),
         checks_(world_, beliefs_, plan_),
         server_(world_, checks_, plan_, fmt::format("/dev/shm/cleat-sim-{}-{}", getpid(), seed)) {
     add_clients();
@@ -49,7 +49,7 @@ class Run {
         sort = Client::Sort::kToken;
       else if (world_.rng.chance(plan_.implicit_share))
         sort = Client::Sort::kImplicit;
-      clients_.push_back(std::make_unique<Client>(world_, server_, checks_, beliefs_, plan_, i, sort));
+      clients_.push_back(std::make_unique<Client>(world_, servers_, checks_, beliefs_, plan_, i, sort));
     }
   }
 
@@ -153,6 +153,7 @@ class Run {
   Beliefs beliefs_;
   Checks checks_;
   Server server_;
+  const std::vector<Server*> servers_{&server_};
   std::vector<std::unique_ptr<Client>> clients_;
   bool peace_ = false, finished_ = false;
 };

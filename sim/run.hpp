@@ -16,6 +16,7 @@ struct RunResult {
   std::vector<std::string> story;  // last lines, if asked for
 };
 
-RunResult run_seed(uint64_t seed, int64_t ops, bool tell);
+RunResult run_seed(uint64_t seed, int64_t ops, bool tell);  // one node
+RunResult run_cluster_seed(uint64_t seed, int64_t ops, int members, bool tell);
 
 }  // namespace cleat::sim

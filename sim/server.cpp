@@ -17,13 +17,17 @@ namespace {
 constexpr uint64_t kNever = INT64_MAX;
 }
 
-Server::Server(World& world, Checks& checks, const Plan& plan, std::string dir)
+Server::Server(World& world, Checks& checks, const Plan& plan, std::string dir, Membership self)
     : world_(world),
       checks_(checks),
       plan_(plan),
       dir_(std::move(dir)),
       disk_(std::make_unique<raft::VirtualDisk>()),
-      files_(std::make_unique<storage::FakeFileSystem>()) {
+      files_(std::make_unique<storage::FakeFileSystem>()),
+      self_(std::move(self)),
+      rate_(plan.rates[(self_.member - 1) % plan.rates.size()]) {
+  if (!alone()) self_.network->attach(self_.member, this);
+  for (const replica::Member& m : self_.founders) known_.insert(m.id);
   if (base::mutant("skip_sync")) disk_->ignore_syncs(true);
 }
 
@@ -34,16 +38,19 @@ Server::~Server() {
 }
 
 int64_t Server::mono_us() {
-  return static_cast<int64_t>(plan_.server_rate * static_cast<double>(world_.now_us + in_turn_us_)) +
-         static_cast<int64_t>(life_) * 7'000'000;
+  return static_cast<int64_t>(rate_ * static_cast<double>(world_.now_us + elapsed_in_turn_us())) +
+         static_cast<int64_t>(life_ + self_.member) * 7'000'000;
 }
 
 replica::Options Server::options() {
   replica::Options o;
   o.dir = dir_;
+  o.member = self_.member;
+  o.founders = self_.founders;
+  if (!alone()) o.outbox = this;
   o.settings.margin_ppm = static_cast<uint32_t>(plan_.margin * 1e6);
   o.settings.implicit_ttl_ms = 1500;
-  o.seed = life_;
+  o.seed = life_ + (uint64_t{self_.member} << 32) + (alone() ? 0 : plan_.seed << 40);
   o.disk = disk_.get();
   o.files = files_.get();
   o.min_free_bytes = 1u << 20;
@@ -54,6 +61,9 @@ replica::Options Server::options() {
 }
 
 void Server::start() {
+  if (up()) return;
+  // It died in a turn that ends only now.
+  if (!alone() && world_.now_us < busy_until_us_) return world_.at(busy_until_us_, [this] { start(); });
   std::filesystem::create_directories(dir_);
   disk_->fail_syncs(false);
   failing_ = false;
@@ -64,6 +74,9 @@ void Server::open() {
   ++life_;
   connection_ = seq_ = 0;
   serving_ = checked_ = stuck_ = false;
+  dying_ = false;
+  in_turn_us_ = 0;
+  if (!alone()) self_.group->starts(self_.member);
   if (plan_.crashes && world_.rng.chance(0.1)) disk_->stop_after(static_cast<uint64_t>(world_.rng.in(0, 12)));
   auto opened = replica::Replica::open(options(), *this, *this);
   if (disk_->stopped()) {
@@ -84,13 +97,16 @@ void Server::open() {
   last_reading_us_ = world_.now_us;
   busy_until_us_ = world_.now_us;
   scheduled_us_ = INT64_MAX;
-  world_.say(fmt::format("node starts, boot {}", replica_->boot()));
+  sync_us_ = 0;
+  disk_->take_sync_us();
+  world_.say(fmt::format("node {} starts, boot {}", self_.member, replica_->boot()));
+  if (!alone()) self_.network->started(self_.member, replica_->boot());
   schedule(world_.now_us);
 }
 
 void Server::die_in_start() {
   world_.cover(kCrashesInStart);
-  world_.say("node crashes while it starts");
+  world_.say(fmt::format("node {} crashes while it starts", self_.member));
   lose_power();
   world_.after(world_.rng.in(1'000, 200'000), [this] {
     if (!up()) open();
@@ -108,25 +124,37 @@ void Server::lose_power() {
 
 // The power goes. What clients had asked is lost to them; they notice after a while.
 void Server::crash(bool in_a_write) {
-  if (!up()) return;
+  if (!up() || dies_later([this] { crash(false); })) return;
   world_.cover(in_a_write ? kCrashesInWrite : kCrashes);
   failing_ = false;
-  world_.say(in_a_write ? "node crashes in a write" : "node crashes");
+  world_.say(fmt::format("node {} crashes{}", self_.member, in_a_write ? " in a write" : ""));
   const uint64_t before = disk_->used_bytes();
   lose_power();
   if (disk_->used_bytes() != before || in_a_write) world_.cover(kCutTails);
   stop();
+  if (!alone()) self_.network->stopped(self_.member, false);
+}
+
+// A turn is one event here although it takes time: nothing befalls the node before the end of what it did in it.
+bool Server::dies_later(std::function<void()> die) {
+  if (alone() || world_.now_us >= busy_until_us_ || disk_->stopped()) return false;
+  dying_ = true;
+  world_.at(busy_until_us_, [die = std::move(die), life = life_, this] {
+    if (life == life_ && dying_) die();
+  });
+  return true;
 }
 
 // The process is gone, the machine runs on: all that was written is there. Rot is met only here: after a power cut the
 // lower bound may be lost with the rest of what was not synced, and a torn tail can't be told from rot.
 void Server::kill() {
-  if (!up()) return;
+  if (!up() || dies_later([this] { kill(); })) return;
   if (failing_) return crash(false);
   world_.cover(kKills);
-  world_.say("node is killed");
+  world_.say(fmt::format("node {} is killed", self_.member));
   replica_.reset();
   stop();
+  if (!alone()) self_.network->stopped(self_.member, true);
   if (plan_.flips && !world_.failed()) refuse_damaged_snapshot();
   if (plan_.flips && !world_.failed() && world_.rng.chance(0.5) && !try_open_with_rot()) world_.cover(kFlipsHarmless);
 }
@@ -136,7 +164,8 @@ void Server::restart_cleanly() {
   if (!replica_->close().ok()) world_.fail("recovery", "close failed");
   replica_.reset();
   stop();
-  open();
+  if (!alone()) self_.network->stopped(self_.member, true);
+  start();
 }
 
 void Server::stop() {
@@ -144,6 +173,7 @@ void Server::stop() {
   mailbox_.clear();
   cookies_.clear();
   undelivered_.clear();
+  peer_inputs_.clear();
   auto connections = std::move(connections_);
   connections_.clear();
   for (auto& [id, c] : connections) {
@@ -202,7 +232,7 @@ void Server::refuse_damaged_snapshot() {
 }
 
 uint64_t Server::connect(Receiver* client) {
-  if (!up()) return 0;
+  if (!up() || unreachable_) return 0;
   // As of a process: its numbers begin anew, and only the boot tells its connections from those before.
   const uint64_t handle = handle_of(++connection_);
   Connection& c = connections_[handle];
@@ -213,7 +243,8 @@ uint64_t Server::connect(Receiver* client) {
 
 void Server::send(uint64_t connection, const Request& r) {
   const auto c = connections_.find(connection);
-  if (!up() || c == connections_.end() || !c->second.open) return;
+  if (!up() || c == connections_.end() || !c->second.open || c->second.vanished) return;
+  if (unreachable_) return vanish(connection);  // what is lost on it leaves a hole: it will not be heard again
   if (c->second.session != 0) {
     heard(c->second.session, awake_now());
     if (world_.telling()) world_.say(fmt::format("session {} arrives on connection {}", c->second.session, connection));
@@ -242,7 +273,8 @@ void Server::vanish(uint64_t connection) {
 
 // While the log is stuck an Expire may be on its way already: what comes then is not held against the service.
 void Server::heard(uint64_t session, int64_t awake_us) {
-  if (!stuck_) checks_.arrived(session, awake_us);
+  if (stuck_) return;
+  alone() ? checks_.arrived(session, awake_us) : self_.group->arrived(self_.member, session, awake_us);
 }
 
 void Server::schedule(int64_t us) {
@@ -257,53 +289,55 @@ void Server::schedule(int64_t us) {
   });
 }
 
-// Real time in which the server could listen, at most as much a turn as log time counts.
+// Time on its own clock in which the server could listen, at most as much a turn as log time counts.
 int64_t Server::awake_now() const {
-  return awake_us_ + std::clamp<int64_t>(world_.now_us - last_reading_us_, 0, 100'000);
+  return awake_us_ + listened_us(world_.now_us - last_reading_us_);
+}
+
+int64_t Server::listened_us(int64_t real_us) const {
+  return std::clamp<int64_t>(static_cast<int64_t>(rate_ * static_cast<double>(real_us)), 0, 100'000);
 }
 
 void Server::turn() {
   if (plan_.stalls && in_turn_us_ == 0) in_turn_us_ = world_.rng.chance(0.002) ? world_.rng.in(1000, 90'000) : 0;
   const int64_t reading_us = world_.now_us + in_turn_us_;
-  awake_us_ += std::min<int64_t>(reading_us - last_reading_us_, 100'000);
+  awake_us_ += listened_us(reading_us - last_reading_us_);
   last_reading_us_ = reading_us;
-  checks_.awake(awake_us_);
+  if (alone())
+    checks_.awake(awake_us_);
+  else
+    self_.group->turn(self_.member, {world_.now_us, reading_us, awake_us_});
   drain();
   vouch();
+  if (!alone()) give_up_old_runs();
   for (auto& [id, c] : connections_) c.open ? feed(id, c) : feed_closed(id, c);
-  std::erase_if(connections_, [](const auto& c) { return c.second.told_closed; });
-  for (; serving_ && !undelivered_.empty(); undelivered_.pop_front()) {
-    lock::Command c;
-    c.verb = lock::Verb::kUndeliver;
-    c.name = undelivered_.front().name;
-    c.fence = undelivered_.front().fence;
-    c.session = undelivered_.front().session;
-    if (replica_->begin_run({1, replica_->boot(), 0}) != Trouble::kNone) break;
-    if (replica_->add(c) != Trouble::kNone) break;
-  }
+  if (alone()) std::erase_if(connections_, [](const auto& c) { return c.second.told_closed; });
+  feed_undelivered();
   replica_->step();
   after_step();
 }
 
 void Server::after_step() {
   // The turn lasted as long as its syncs took; what it said left at its end.
-  const int64_t sync_us = static_cast<int64_t>(disk_->take_sync_us());
-  if (sync_us > 10'000) world_.cover(kSlowWrites);
-  busy_until_us_ = world_.now_us + in_turn_us_ + sync_us + 1;
+  busy_until_us_ = world_.now_us + elapsed_in_turn_us() + 1;
+  if (sync_us_ > 10'000) world_.cover(kSlowWrites);
+  sync_us_ = 0;
   if (disk_->stopped()) return crash(true);
   const replica::Status s = replica_->status();
   if (s.snapshot_index > snapshots_seen_) world_.cover(kSnapshots);
   snapshots_seen_ = s.snapshot_index;
   if (!checked_ && serving_) {
     checked_ = true;
-    checks_.recovered(s.applied, replica_->machine());
-    checks_.leads(awake_us_, replica_->machine());
+    if (alone()) {
+      checks_.recovered(s.applied, replica_->machine());
+      checks_.leads(awake_us_, replica_->machine());
+    }
   }
   in_turn_us_ = 0;
   int64_t wake_us = world_.now_us + 200'000;
   if (const auto wake = replica_->next_wake_us())
-    wake_us = world_.now_us + static_cast<int64_t>(static_cast<double>(*wake - mono_us()) / plan_.server_rate) + 1;
-  schedule(mailbox_.empty() ? std::max(wake_us, world_.now_us + 50) : world_.now_us + 50);
+    wake_us = world_.now_us + static_cast<int64_t>(static_cast<double>(*wake - mono_us()) / rate_) + 1;
+  schedule(mailbox_.empty() && peer_inputs_.empty() ? std::max(wake_us, world_.now_us + 50) : world_.now_us + 50);
   for (const auto& [id, c] : connections_)
     if (c.open && !c.queue.empty() && c.run.empty() && c.waiting == 0 && !c.busy) return schedule(world_.now_us + 50);
 }
@@ -311,13 +345,13 @@ void Server::after_step() {
 void Server::fill_disk(bool log_too) {
   files_->set_capacity(1u << 19);
   if (log_too) disk_->set_capacity(disk_->used_bytes() + static_cast<uint64_t>(world_.rng.in(0, 3000)));
-  world_.say(log_too ? "the disk is full, for the log too" : "the disk is nearly full");
+  world_.say(fmt::format("the disk of node {} is {}", self_.member, log_too ? "full, for the log too" : "nearly full"));
 }
 
 void Server::empty_disk() {
   files_->set_capacity(UINT64_MAX);
   disk_->set_capacity(raft::VirtualDisk::kUnlimited);
-  world_.say("there is room on the disk again");
+  world_.say(fmt::format("there is room on the disk of node {} again", self_.member));
 }
 
 void Server::fail_next_sync() {
@@ -333,12 +367,13 @@ void Server::snapshot() {
 void Server::end_faults() {
   empty_disk();
   disk_->set_sync_cost(0, 0);
+  unreachable_ = false;
   stalled_until_us_ = 0;
   undrained_until_us_ = -1;
   disk_->fail_syncs(false);
   disk_->stop_after(kNever);
-  failing_ = false;
-  if (!up()) open();
+  failing_ = dying_ = false;
+  start();
 }
 
 }  // namespace cleat::sim

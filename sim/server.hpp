@@ -1,14 +1,18 @@
-// One node: the real Replica (log on a virtual disk, snapshots on a virtual file system) behind the smallest server
-// that follows protocol.md's order on a connection. It crashes, stalls, fills up and rots as the run tells it.
+// One member, alone or of several: the real Replica (log on a virtual disk, snapshots on a virtual file system) behind
+// the smallest server that follows protocol.md's order on a connection. It crashes, stalls, fills up and rots as the
+// run tells it.
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
 
 #include "checks.hpp"
+#include "group_checks.hpp"
+#include "network.hpp"
 #include "raft/virtual_disk.hpp"
 #include "replica/replica.hpp"
 #include "storage/fake_file_system.hpp"
@@ -17,9 +21,17 @@
 
 namespace cleat::sim {
 
-class Server : public replica::Clock, private replica::Listener {
+// What a member of several has beside what a lone one has.
+struct Membership {
+  uint32_t member = 1;
+  Network* network = nullptr;
+  GroupChecks* group = nullptr;
+  std::vector<replica::Member> founders = {{1, "node", ""}};  // empty: it joins
+};
+
+class Server : public replica::Clock, private replica::Listener, private replica::Outbox, private Port {
  public:
-  Server(World&, Checks&, const Plan&, std::string dir);
+  Server(World&, Checks&, const Plan&, std::string dir, Membership = {});
   ~Server() override;
 
   // From clients; time on the wire is the caller's affair.
@@ -33,23 +45,27 @@ class Server : public replica::Clock, private replica::Listener {
   void kill();
   void restart_cleanly();
   void stall(int64_t us) { stalled_until_us_ = world_.now_us + us; }
+  void unreachable(bool yes) { unreachable_ = yes; }  // for clients
   void stall_in_turn(int64_t us) { in_turn_us_ = us; }
   void fill_disk(bool log_too);
   void empty_disk();
   void slow_disk(int64_t sync_us) { disk_->set_sync_cost(static_cast<uint64_t>(sync_us), 0); }
   void fail_next_sync();
-  bool failing() const { return failing_; }
+  bool failing() const { return failing_ || dying_; }  // it goes soon
   void snapshot();
   void end_faults();
   bool up() const { return replica_ != nullptr; }
   replica::Replica& replica() { return *replica_; }
+  uint32_t member() const { return self_.member; }
+  bool leads() const { return up() && serving_; }
+  bool has_requests_open() const;
 
   int64_t mono_us() override;
-  int64_t wall_ms() override { return 1'700'000'000'000 + world_.now_us / 1000; }
+  int64_t wall_ms() override { return 1'700'000'000'000 + (world_.now_us + in_turn_us_) / 1000; }
 
  private:
   // What clients and the world call a connection: a late word about one of an earlier life must not meet a new one.
-  uint64_t handle_of(uint64_t number) const { return static_cast<uint64_t>(life_) << 32 | number; }
+  uint64_t handle_of(uint64_t number) const { return uint64_t{self_.member} << 56 | life_ << 32 | number; }
   static uint64_t number_of(uint64_t handle) { return handle & UINT32_MAX; }
 
   struct Connection {
@@ -65,6 +81,15 @@ class Server : public replica::Clock, private replica::Listener {
     int64_t heard_us = 0;
     bool vanished = false;
     int64_t told_at_us = -1;  // when the log hears that it closed; -1: not known yet
+    uint64_t told_term = 0;   // in which term the log was told
+    uint64_t run_term = 0;    // in which term the run was taken
+    int64_t run_since_us = 0, held_since_us = -1;
+  };
+  struct PeerInput {
+    enum class Kind : uint8_t { kMessage, kUp, kDown } kind;
+    uint32_t member;
+    uint32_t boot;
+    std::string bytes;
   };
 
   void on_outcome(const lock::Outcome&) override;
@@ -76,10 +101,26 @@ class Server : public replica::Clock, private replica::Listener {
   void on_leadership(bool, uint64_t) override;
   void on_log(int, std::string_view) override;
   void on_entry(uint64_t, std::string_view, bool replayed) override;
+  void on_term(uint64_t) override;
+  void on_state_replaced() override;
+  void on_members(const replica::Members&) override;
+  void on_members_changed(uint64_t cookie, const base::Status&) override;
+
+  // Outbox.
+  void send(uint32_t member, std::string_view message) override;
+  void flush() override {}
+  // Port.
+  void arrive(uint32_t from, std::string bytes) override;
+  void peer_up(uint32_t member, uint32_t boot) override;
+  void peer_down(uint32_t member) override;
+  bool knows(uint32_t member) const override;
+
+  bool alone() const { return self_.network == nullptr; }
 
   void open();
   void die_in_start();
   void lose_power();
+  bool dies_later(std::function<void()> die);
   bool try_open_with_rot();
   void refuse_damaged_snapshot();
   replica::Options options();
@@ -92,10 +133,18 @@ class Server : public replica::Clock, private replica::Listener {
   void feed(uint64_t id, Connection&);
   void feed_run(uint64_t id, Connection&);
   void feed_closed(uint64_t id, Connection&);
+  void feed_undelivered();
+  void hold_or_refuse(uint64_t id, Connection&);
+  void give_up_old_runs();
+  void refuse_run(uint64_t id, Connection&, replica::Trouble);
+  void take_peer_input();
+  void note_met(std::string_view entry);
+  int64_t elapsed_in_turn_us();  // stalls and syncs of the turn so far
   lock::Command complete(const Connection&, const Request&) const;
   void reply(uint64_t id, const Reply&);
   void stop();
   int64_t awake_now() const;
+  int64_t listened_us(int64_t real_us) const;
 
   World& world_;
   Checks& checks_;
@@ -110,12 +159,15 @@ class Server : public replica::Clock, private replica::Listener {
     std::string name;
     base::Fence fence;
     base::SessionId session;
+    bool told = false;
+    uint64_t told_term = 0;
   };
   std::deque<Undelivered> undelivered_;
   struct Asked {
     uint64_t connection;
     Request request;
     uint64_t session;
+    uint64_t decided;  // entries that somebody knew when it was asked
   };
   std::map<uint64_t, Asked> cookies_;
   uint64_t cookie_ = 0, connection_ = 0, seq_ = 0, life_ = 0, turn_ = 0;
@@ -124,6 +176,13 @@ class Server : public replica::Clock, private replica::Listener {
   int64_t awake_us_ = 0, last_reading_us_ = 0, disconnect_us_ = 0;
   bool serving_ = false, checked_ = false, failing_ = false, stuck_ = false, reads_nothing_ = false;
   uint64_t snapshots_seen_ = 0;
+  Membership self_;
+  double rate_;
+  int64_t sync_us_ = 0;  // of this turn so far
+  uint64_t applied_term_ = 0;
+  bool unreachable_ = false, dying_ = false;
+  std::deque<PeerInput> peer_inputs_;
+  std::set<uint32_t> known_;
 };
 
 }  // namespace cleat::sim

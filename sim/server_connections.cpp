@@ -11,6 +11,7 @@ namespace cleat::sim {
 using replica::Trouble;
 
 void Server::drain() {
+  take_peer_input();
   size_t take = mailbox_.size();
   // More comes than a turn reads, for a turn or for some; or none of it is read.
   if (take > 0 && plan_.stalls && world_.rng.chance(0.02)) {
@@ -64,7 +65,7 @@ void Server::feed(uint64_t id, Connection& c) {
       return;
     }
     const uint64_t cookie = ++cookie_;
-    cookies_[cookie] = {id, r, c.session};
+    cookies_[cookie] = {id, r, c.session, alone() ? 0 : self_.group->decided_by(world_.now_us)};
     c.busy = true;
     if (r.kind == Kind::kCheck)
       replica_->read(cookie);
@@ -75,7 +76,11 @@ void Server::feed(uint64_t id, Connection& c) {
 }
 
 void Server::feed_run(uint64_t id, Connection& c) {
-  if (replica_->begin_run({1, replica_->boot(), number_of(id)}) != Trouble::kNone) return;
+  if (replica_->begin_run({self_.member, replica_->boot(), number_of(id)}) != Trouble::kNone)
+    return hold_or_refuse(id, c);
+  c.held_since_us = -1;
+  c.run_term = replica_->status().term;
+  c.run_since_us = world_.now_us;
   while (!c.queue.empty() && c.queue.front().kind == Kind::kCommand) {
     Request& r = c.queue.front();
     const lock::Command command = complete(c, r);
@@ -88,6 +93,7 @@ void Server::feed_run(uint64_t id, Connection& c) {
     }
     const Trouble trouble = replica_->add(command);
     if (trouble == Trouble::kBusy || trouble == Trouble::kNoQuorum) return;
+    if (!alone() && !serving_ && trouble == Trouble::kNone) world_.cover(kForwarded);
     if (trouble == Trouble::kDiskFull) {
       world_.cover(kDiskFull);
       reply(id, {.number = r.number, .trouble = trouble, .verb = r.c.verb});
@@ -113,6 +119,7 @@ lock::Command Server::complete(const Connection& c, const Request& r) const {
 
 void Server::feed_closed(uint64_t id, Connection& c) {
   // The log hears of it a little later, or much: meanwhile the connection's waiters may be granted.
+  if (c.told_closed) return;
   if (c.told_at_us < 0)
     c.told_at_us = world_.now_us + (world_.rng.chance(0.5)   ? 0
                                     : world_.rng.chance(0.6) ? world_.rng.in(500, 4'000)
@@ -121,15 +128,34 @@ void Server::feed_closed(uint64_t id, Connection& c) {
   lock::Command closed;
   closed.verb = lock::Verb::kConnectionClosed;
   closed.clean = c.clean;
-  if (replica_->begin_run({1, replica_->boot(), number_of(id)}) != Trouble::kNone) return;
+  if (replica_->begin_run({self_.member, replica_->boot(), number_of(id)}) != Trouble::kNone) return;
   if (replica_->add(closed) != Trouble::kNone) return;
   c.told_closed = true;
+  c.told_term = replica_->status().term;
+}
+
+void Server::feed_undelivered() {
+  if (alone() && !serving_) return;
+  for (Undelivered& u : undelivered_) {
+    if (u.told) continue;
+    lock::Command c;
+    c.verb = lock::Verb::kUndeliver;
+    c.name = u.name;
+    c.fence = u.fence;
+    c.session = u.session;
+    if (replica_->begin_run({self_.member, replica_->boot(), 0}) != Trouble::kNone) return;
+    if (replica_->add(c) != Trouble::kNone) return;
+    u.told = true;
+    u.told_term = replica_->status().term;
+  }
+  if (alone()) undelivered_.clear();
 }
 
 void Server::reply(uint64_t id, const Reply& r) {
   const auto c = connections_.find(id);
   if (c == connections_.end() || c->second.client == nullptr || c->second.vanished) return;
-  const int64_t sent_us = std::max(world_.now_us + in_turn_us_, busy_until_us_);
+  if (unreachable_) return vanish(id);
+  const int64_t sent_us = std::max(world_.now_us + elapsed_in_turn_us(), busy_until_us_);
   // In order, as a connection is.
   world_.at(sent_us + 200, [client = c->second.client, id, r] { client->on_reply(id, r); });
 }
@@ -138,7 +164,7 @@ void Server::on_outcome(const lock::Outcome& o) {
   world_.trace(o.seq);
   world_.trace(o.fence.value);
   const auto found = connections_.find(handle_of(o.to.connection));
-  if (o.to.boot != replica_->boot()) return;
+  if (o.to.member != self_.member || o.to.boot != replica_->boot()) return;
   const bool gone = found == connections_.end() || !found->second.open;
   if (gone) {
     if (o.verb == lock::Verb::kLock && o.result == lock::Result::kGranted && o.req.empty() && o.token.empty() &&
@@ -215,7 +241,9 @@ void Server::on_read(uint64_t cookie, Trouble trouble) {
     world_.cover(kReads);
     out.count = replica_->machine().check(asked.request.name, asked.request.c.fence);
     const bool ours = checks_.machine().check(asked.request.name, asked.request.c.fence);
-    if (ours != (out.count == 1)) world_.fail("reads", "a read does not show what was applied before it");
+    if (alone() && ours != (out.count == 1)) world_.fail("reads", "a read does not show what was applied before it");
+    if (!alone()) self_.group->read_answered(self_.member, asked.decided, replica_->status().applied);
+    if (!alone() && !serving_) world_.cover(kFollowerReads);
   }
   reply(asked.connection, out);
 }
@@ -235,20 +263,6 @@ void Server::on_keep_alive(uint64_t cookie, const replica::KeepAliveAnswer& a, T
                            .ttl_ms = a.ttl_ms,
                            .alive = a.alive,
                            .key = {}});
-}
-
-void Server::on_leadership(bool leads, uint64_t) {
-  serving_ = leads;
-}
-
-void Server::on_log(int level, std::string_view line) {
-  if (level == 4) world_.cover(kLogFull);
-  stuck_ = level == 4 || (stuck_ && level != 2);
-  world_.say(fmt::format("node says: {}", line));
-}
-
-void Server::on_entry(uint64_t index, std::string_view bytes, bool replayed) {
-  checks_.entry(index, bytes, replayed, world_.now_us + in_turn_us_);
 }
 
 }  // namespace cleat::sim

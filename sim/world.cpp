@@ -9,7 +9,7 @@ namespace cleat::sim {
 std::string_view cover_text(int c) {
   static constexpr std::string_view kTexts[] = {
 #define V(name, text) text,
-      CLEAT_SIM_COVERAGE(V)
+      CLEAT_SIM_COVERAGE(V) CLEAT_SIM_CLUSTER_COVERAGE(V)
 #undef V
   };
   return kTexts[c];
@@ -35,10 +35,10 @@ void World::fail(std::string_view by, const std::string& what) {
 void World::say(const std::string& line) {
   if (!tell_) return;
   story.push_back(fmt::format("{:12.3f} ms  {}", static_cast<double>(now_us) / 1000.0, line));
-  if (story.size() > 400) story.pop_front();
+  if (story.size() > 4000) story.pop_front();
 }
 
-Plan::Plan(Rng& rng, int64_t n) : ops(n) {
+Plan::Plan(Rng& rng, int64_t n, int m) : members(m), ops(n) {
   server_rate = std::sqrt(1 + margin);
   client_rate_min = 1 / server_rate;
   clients = static_cast<int>(rng.in(3, 8));
@@ -60,6 +60,25 @@ Plan::Plan(Rng& rng, int64_t n) : ops(n) {
   implicit_share = rng.chance(0.5) ? 0.35 : 0.1;
   renew = 0.25;
   load_us = rng.in(8, 25) * 1'000'000;
+  rates.assign(static_cast<size_t>(members), server_rate);
+  if (members > 1) plan_cluster(rng);
+}
+
+// Slower elections than a single node's restart: sessions live longer here, and members' clocks run apart as far as the
+// margin lets them.
+void Plan::plan_cluster(Rng& rng) {
+  for (double& rate : rates)
+    rate = rng.chance(0.4) ? server_rate : rng.chance(0.5) ? client_rate_min : 0.9 + rng.in(0, 100) * 0.001;
+  session_ttl_min_ms = rng.chance(0.3) ? rng.in(700, 1500) : rng.in(2000, 4000);
+  session_ttl_max_ms = session_ttl_min_ms + rng.in(0, 3000);
+  partitions = rng.chance(0.6);
+  wire_drops = rng.chance(0.3);
+  wire_breaks = rng.chance(0.5);
+  slow_wires = rng.chance(0.3);
+  transfers = rng.chance(0.5);
+  changes = rng.chance(0.3);
+  wire_us = rng.chance(0.7) ? rng.in(40, 500) : rng.in(500, 15'000);
+  wire_buffer = rng.chance(0.3) ? static_cast<size_t>(rng.in(4, 64)) << 10 : 8u << 20;
 }
 
 }  // namespace cleat::sim

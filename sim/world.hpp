@@ -57,13 +57,41 @@ namespace cleat::sim {
   V(kBarred, "sessions marked at a start")            \
   V(kUndrained, "undrained turns")                    \
   V(kReads, "reads")
+// What only several members can show.
+#define CLEAT_SIM_CLUSTER_COVERAGE(V)                             \
+  V(kLeaders, "leaders")                                          \
+  V(kLeadersLost, "leaders stepped down")                         \
+  V(kChangesUnderLoad, "changes of leader with requests open")    \
+  V(kForwarded, "requests taken by followers")                    \
+  V(kAskedAgain, "requests asked again in a new term")            \
+  V(kMessagesLost, "messages lost")                               \
+  V(kWiresBroken, "connections between members broken")           \
+  V(kPartitions, "partitions")                                    \
+  V(kOneWay, "one-way partitions")                                \
+  V(kSlowWires, "slow wires")                                     \
+  V(kAllDown, "all members down at once")                         \
+  V(kMajorityDown, "majorities down")                             \
+  V(kUnknown, "UNKNOWN answers")                                  \
+  V(kNoQuorum, "NOQUORUM answers")                                \
+  V(kMoved, "clients moved to another member")                    \
+  V(kRepeatedElsewhere, "REQ repeats answered by another member") \
+  V(kInherited, "sessions inherited by a new leader")             \
+  V(kInheritedExpired, "sessions of an earlier term expired")     \
+  V(kMarksInherited, "marks inherited by a new leader")           \
+  V(kMarksLifted, "inherited marks lifted")                       \
+  V(kStateReplaced, "snapshots installed")                        \
+  V(kTransfers, "transfers of leadership")                        \
+  V(kFollowerReads, "reads on followers")                         \
+  V(kMemberChanges, "membership changes")                         \
+  V(kJoins, "members that joined and served")
 // clang-format on
 
 enum Cover {
 #define V(name, text) name,
-  CLEAT_SIM_COVERAGE(V)
+  CLEAT_SIM_COVERAGE(V) CLEAT_SIM_CLUSTER_COVERAGE(V)
 #undef V
-      kCovers
+      kCovers,
+  kFirstOfClusters = kLeaders
 };
 std::string_view cover_text(int);
 using Coverage = std::array<uint64_t, kCovers>;
@@ -109,13 +137,24 @@ class World {
 
 // What a seed decides for the whole run: a different mix of features and faults each (swarm testing).
 struct Plan {
-  explicit Plan(Rng&, int64_t ops);
+  Plan(Rng&, int64_t ops, int members);
+  int members;
   int64_t ops, load_us;
   double margin = 0.01, server_rate, client_rate_min;
   int clients, names;
   int64_t session_ttl_min_ms, session_ttl_max_ms;
   bool crashes, stalls, full_disks, flips, slow_disk, snapshots, drops, deaths, priorities, delays;
   double async, token_share, implicit_share, renew;
+  // Of several members.
+  std::vector<double> rates;  // of their clocks
+  bool partitions = false, wire_drops = false, wire_breaks = false, slow_wires = false, transfers = false;
+  bool changes = false;  // of the membership
+  uint64_t seed = 0;
+  int64_t wire_us = 200;
+  size_t wire_buffer = 8u << 20;
+
+ private:
+  void plan_cluster(Rng&);
 };
 
 }  // namespace cleat::sim

@@ -1,0 +1,150 @@
+#include "cluster.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace cleat::sim {
+namespace {
+
+Plan make_plan(World& world, uint64_t seed, int64_t ops, int members, const std::function<void(Plan&)>& adjust) {
+  Plan plan(world.rng, ops, members);
+  plan.seed = seed;
+  plan.flips = false;  // rot is for a node alone: the others replace a damaged member
+  if (adjust) adjust(plan);
+  return plan;
+}
+
+}  // namespace
+
+Cluster::Cluster(uint64_t s, int64_t ops, int members, bool tell, const std::function<void(Plan&)>& adjust)
+    : seed(s),
+      world(s, tell),
+      plan(make_plan(world, s, ops, members, adjust)),
+      checks(world, beliefs, plan),
+      group(world, checks, plan),
+      network(world, plan),
+      dir_(fmt::format("/dev/shm/cleat-sim-{}-{}x{}", getpid(), s, members)) {
+  std::vector<replica::Member> founders;
+  for (uint32_t id = 1; id <= static_cast<uint32_t>(members); ++id)
+    founders.push_back({id, fmt::format("m{}", id), fmt::format("host{}:1", id)});
+  for (uint32_t id = 1; id <= static_cast<uint32_t>(members); ++id) servers_.push_back(make(id, founders));
+  for (auto& server : servers_) reachable_.push_back(server.get());
+}
+
+std::unique_ptr<Server> Cluster::make(uint32_t id, std::vector<replica::Member> founders) {
+  return std::make_unique<Server>(world, checks, plan, fmt::format("{}/{}", dir_, id),
+                                  Membership{id, &network, &group, std::move(founders)});
+}
+
+void Cluster::start() {
+  for (auto& server : servers_) server->start();
+}
+
+void Cluster::add_clients() {
+  for (int i = 0; i < plan.clients; ++i) {
+    Client::Sort sort = Client::Sort::kExplicit;
+    if (world.rng.chance(plan.token_share))
+      sort = Client::Sort::kToken;
+    else if (world.rng.chance(plan.implicit_share))
+      sort = Client::Sort::kImplicit;
+    add_client(sort);
+  }
+}
+
+Client& Cluster::add_client(Client::Sort sort) {
+  const double rate = world.rng.chance(0.6) ? plan.client_rate_min : 1.0;
+  beliefs.clocks.push_back({rate, world.rng.in(0, 1'000'000'000)});
+  const int id = static_cast<int>(clients.size());
+  clients.push_back(std::make_unique<Client>(world, reachable_, checks, beliefs, plan, id, sort));
+  clients.back()->begin();
+  return *clients.back();
+}
+
+Server& Cluster::add_joiner() {
+  const auto id = static_cast<uint32_t>(servers_.size() + 1);
+  plan.rates.push_back(plan.rates[id % plan.rates.size()]);
+  servers_.push_back(make(id, {}));
+  reachable_.push_back(servers_.back().get());
+  servers_.back()->start();
+  return *servers_.back();
+}
+
+Server* Cluster::leader() {
+  Server* best = nullptr;
+  for (auto& s : servers_)
+    if (s->leads() && (best == nullptr || s->replica().status().term > best->replica().status().term)) best = s.get();
+  return best;
+}
+
+void Cluster::spin(int64_t us) {
+  bool over = false;
+  world.after(us, [&over] { over = true; });
+  while (running() && !over && world.next()) {
+  }
+}
+
+bool Cluster::until(const std::function<bool()>& holds, int64_t bound_us) {
+  for (const int64_t end_us = world.now_us + bound_us; running() && world.now_us < end_us; spin(10'000))
+    if (holds()) return true;
+  return running() && holds();
+}
+
+void Cluster::require(const std::function<bool()>& holds, int64_t bound_us, const std::string& what) {
+  if (!until(holds, bound_us)) world.fail("progress", fmt::format("progress: {}{}", what, standing()));
+}
+
+void Cluster::restart_later(Server& server, int64_t us) {
+  world.after(us, [this, &server] {
+    if (server.failing()) return restart_later(server, 200'000);
+    if (!server.up()) server.start();
+  });
+}
+
+void Cluster::end_faults() {
+  network.mend_all();
+  for (auto& server : servers_) server->end_faults();
+}
+
+bool Cluster::at_rest() {
+  Server* first = leader();
+  if (first == nullptr) return false;
+  const replica::Status s = first->replica().status();
+  for (auto& server : servers_) {
+    if (!server->up()) return false;
+    const replica::Status other = server->replica().status();
+    if (other.term != s.term || other.applied != s.applied || (server->leads() && server.get() != first)) return false;
+  }
+  return true;
+}
+
+std::string Cluster::standing() {
+  std::string out;
+  for (auto& server : servers_) {
+    if (!server->up()) {
+      out += fmt::format("\n    member {} is down", server->member());
+      continue;
+    }
+    const replica::Status s = server->replica().status();
+    const lock::Totals t = server->replica().machine().totals();
+    out += fmt::format("\n    member {}: {}term {}, leader {}, commit {}, applied {}, {} holds, {} waiters, {} ghosts",
+                       server->member(), server->leads() ? "leads, " : "", s.term, s.leader, s.commit, s.applied,
+                       t.holds, t.waiters, t.ghosts);
+  }
+  for (const auto& c : clients)
+    if (!c->done()) out += "\n    " + c->state();
+  return out;
+}
+
+RunResult Cluster::result() {
+  world.cover(kMessagesLost, network.lost());
+  RunResult out{seed, world.trace_hash, world.checker, world.failure, world.coverage, {}};
+  out.story.assign(world.story.begin(), world.story.end());
+  std::error_code ignored;
+  servers_.clear();
+  std::filesystem::remove_all(dir_, ignored);
+  return out;
+}
+
+}  // namespace cleat::sim
