@@ -56,6 +56,7 @@ std::span<net::Ready> EventLoop::wait(bool may_wait) {
     wait_us = stopping_ ? kStopWaitUs : kLongestWaitUs;
     const int64_t now = clock_.mono_us();
     if (const auto wake = service_.next_wake_us()) wait_us = std::min(wait_us, *wake - now);
+    if (members_) wait_us = std::min(wait_us, members_->next_wake_us().value_or(INT64_MAX) - now);
     if (notify_.watchdog_every_ms()) wait_us = std::min(wait_us, next_watchdog_us_ - now);
   }
   const auto ready = poller_.wait(wait_us <= 0 ? 0 : static_cast<int>((wait_us + 999) / 1000));
@@ -67,13 +68,19 @@ std::span<net::Ready> EventLoop::wait(bool may_wait) {
 // all clients instead of every other one.
 void EventLoop::turn(bool may_wait) {
   auto ready = wait(may_wait);
+  if (members_) members_->begin_turn(clock_.mono_us());
   service_.begin_turn();
   for (int looks = 1; !ready.empty(); ++looks) {
     take(ready);
     if (looks == kLooksATurn || ready.size() >= service_.connections()) break;
     ready = poller_.wait(0);
   }
-  service_.finish_turn(ready.size() == net::Poller::kMostReady);
+  bool input_left = ready.size() == net::Poller::kMostReady;
+  if (members_) {
+    if (members_->finish_turn(clock_.mono_us())) service_.heard_members();
+    input_left = input_left || members_->input_left();
+  }
+  service_.finish_turn(input_left);
   for (Connection* c : service_.touched()) flush(*c);
   service_.destroy_gone();
   service_.turn_ended();
@@ -85,6 +92,10 @@ void EventLoop::take(std::span<net::Ready> ready) {
     if (!r.tag) continue;
     if (r.tag == listener_) {
       accept_all();
+      continue;
+    }
+    if (net::Peers::is_peer_tag(r.tag)) {
+      members_->take(r);
       continue;
     }
     auto& c = *static_cast<Connection*>(r.tag);

@@ -11,6 +11,7 @@
 #include "net/listener.hpp"
 #include "net/poller.hpp"
 #include "net/service_notify.hpp"
+#include "server/peer_link.hpp"
 #include "server/service.hpp"
 
 namespace cleat::server {
@@ -20,6 +21,12 @@ class EventLoop {
   EventLoop(Service&, net::Listener&, replica::Clock&, const net::ServiceNotify&);
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
+
+  // For net::Peers, which lie beside the clients in the same poller and are to go before the loop does.
+  net::Poller& poller() { return poller_; }
+  // Drives the connections to other members from now on; null: there are none. What came over them is taken before the
+  // replica's step.
+  void drive(PeerLink* members) { members_ = members; }
 
   // Until SIGTERM, SIGINT or stop(); then says good-bye to the clients.
   void run();
@@ -47,6 +54,7 @@ class EventLoop {
   asio::io_context io_;
   asio::signal_set signals_;
   net::Poller poller_;
+  PeerLink* members_ = nullptr;
   bool stopping_ = false;
   unsigned turns_ = 0;
   int64_t next_watchdog_us_ = 0;

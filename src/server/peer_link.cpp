@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace cleat::server {
 
@@ -32,6 +33,17 @@ void PeerLink::set_members(const replica::Members& members) {
   }
 }
 
+bool PeerLink::finish_turn(int64_t now_us) {
+  peers_->turn(now_us);
+  peers_->flush();  // what was said to outsiders; the pump flushes for itself
+  return std::exchange(heard_, false);
+}
+
+std::optional<int64_t> PeerLink::next_wake_us() const {
+  const auto a = peers_->next_wake_us(), b = admission_.next_wake_us();
+  return a && b ? std::min(*a, *b) : a ? a : b;
+}
+
 void PeerLink::send(uint32_t member, std::string_view message) {
   peers_->send(member, message);
 }
@@ -58,6 +70,7 @@ void PeerLink::on_up(uint64_t key, const net::PeerHello& theirs) {
     outsiders_.push_back(key);
     admission_.on_outsider_up(key, theirs);
   } else {
+    heard_ = true;
     replica_->peer_up(theirs.member, theirs.boot, theirs.level);
   }
 }
@@ -66,12 +79,14 @@ void PeerLink::on_down(uint64_t key) {
   if (std::erase(outsiders_, key) > 0) {
     admission_.on_outsider_down(key);
   } else if (replica_) {
+    heard_ = true;
     replica_->peer_down(static_cast<uint32_t>(key));
   }
 }
 
 void PeerLink::on_message(const net::PeerHello& theirs, std::string_view message) {
   if (of_group(theirs)) {
+    heard_ = true;
     replica_->receive(theirs.member, message);
   } else {
     admission_.on_outsider_message(theirs, message);

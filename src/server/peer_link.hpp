@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,10 +32,13 @@ class Admission {
   virtual void on_outsider_message(const net::PeerHello& theirs, std::string_view message) {
     (void)theirs, (void)message;
   }
+  // Once a turn of the loop, before anything is read; and when it wants one without input (us of the clock).
+  virtual void turn(int64_t now_us) { (void)now_us; }
+  virtual std::optional<int64_t> next_wake_us() const { return std::nullopt; }
 };
 
-// Implements the pump's outbox over Peers. Order of life: PeerLink, Peers (with it as handler), attach(), [founding or
-// joining], Replica (with it as Options::outbox), serve().
+// Implements the pump's outbox over Peers. Order of life: PeerLink, Peers (with it as handler), attach(),
+// EventLoop::drive(), [founding or joining], Replica (with it as Options::outbox), serve().
 class PeerLink final : public net::PeerHandler, public replica::Outbox {
  public:
   explicit PeerLink(Admission& admission) : admission_(admission) {}
@@ -46,6 +50,14 @@ class PeerLink final : public net::PeerHandler, public replica::Outbox {
   // Dials the members that are new or have moved, drops those that are gone; leaves keys from kOutsider on alone. Call
   // it with Replica::members() at the start and at each Listener::on_members().
   void set_members(const replica::Members&);
+
+  // For the loop: begin_turn(), take() for each ready socket of a member, finish_turn(). True: the replica has
+  // something new to work on.
+  void begin_turn(int64_t now_us) { admission_.turn(now_us); }
+  void take(const net::Ready& ready) { peers_->take(ready); }
+  bool finish_turn(int64_t now_us);
+  bool input_left() const { return peers_->input_left(); }
+  std::optional<int64_t> next_wake_us() const;
 
   void send(uint32_t member, std::string_view message) override;
   void flush() override;
@@ -64,6 +76,7 @@ class PeerLink final : public net::PeerHandler, public replica::Outbox {
   replica::Replica* replica_ = nullptr;
   uint32_t own_ = 0;
   replica::Members dialed_;
+  bool heard_ = false;
   std::vector<uint64_t> outsiders_;  // keys of dialed ones that are up and not of the group
 };
 

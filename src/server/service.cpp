@@ -127,7 +127,7 @@ void Service::finish_turn(bool input_left) {
   if (now_us_ >= next_vouch_us_ && !vouched_.empty()) vouch_all();
   if (now_us_ >= next_waiting_vouch_us_) vouch_for_waiting();
   const auto wake = replica_->next_wake_us();
-  if (fed_ || (wake && *wake <= now_us_)) {
+  if (std::exchange(heard_members_, false) || fed_ || (wake && *wake <= now_us_)) {
     const bool work = std::exchange(fed_, false);
     const int64_t before = clock_.mono_us();
     run_of_ = nullptr;

@@ -55,6 +55,8 @@ class Service final : public replica::Listener {
   void begin_turn();
   void received(Connection&, size_t bytes);
   void disconnected(Connection&);  // the other end is gone
+  // Other members said something to the replica, or came or went: its step is due in this turn.
+  void heard_members() { heard_members_ = true; }
   // `input_left`: there was more to read than this turn read.
   void finish_turn(bool input_left = false);
   // Its output, or what it may send, is to be looked at by the driver at the end of this turn.
@@ -196,7 +198,7 @@ class Service final : public replica::Listener {
   int64_t now_us_ = 0, started_us_ = 0, next_vouch_us_ = 0, next_waiting_vouch_us_ = INT64_MAX,
           waiting_vouch_period_us_ = INT64_MAX;
   size_t vouch_from_ = 0;
-  bool fed_ = false, leader_came_ = false, stopping_ = false;
+  bool heard_members_ = false, fed_ = false, leader_came_ = false, stopping_ = false;
 };
 
 }  // namespace cleat::server
