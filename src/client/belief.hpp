@@ -53,13 +53,16 @@ class HoldBelief {
     if (terms.max_hold) max_end_ = terms.first_sent + terms.waited + *terms.max_hold;
   }
 
-  // A RENEW (or a re-entry with a TTL) is being sent: on a hold without a TTL it may set one, answered or not.
+  // A RENEW (or a re-entry with a TTL) is being sent: on a hold without a TTL it may set one, answered or not. Of
+  // several that go unanswered any may have been the only one applied.
   void renew_sent(TimePoint first_sent, milliseconds ttl) {
-    if (!own_end_) own_end_ = first_sent + ttl;
+    if (!own_end_) feared_end_ = std::min(feared_end_, first_sent + ttl);
   }
-  // It was answered: the end moves to the later of both, never earlier.
+  // It was answered: the end moves to the later of both, never earlier. What went unanswered before may not count as
+  // the earlier end: perhaps it was never applied.
   void renewed(TimePoint first_sent, milliseconds ttl) {
     own_end_ = own_end_ ? std::max(*own_end_, first_sent + ttl) : first_sent + ttl;
+    feared_end_ = TimePoint::max();  // on a hold with a TTL it can only lengthen
   }
   // UNLOCK is being sent, or the hold was told to be lost. No later answer revives it.
   void end() { ended_ = true; }
@@ -79,10 +82,11 @@ class HoldBelief {
 
  private:
   TimePoint own_deadline() const {
-    return std::min(own_end_.value_or(TimePoint::max()), max_end_.value_or(TimePoint::max()));
+    return std::min({own_end_.value_or(TimePoint::max()), feared_end_, max_end_.value_or(TimePoint::max())});
   }
 
-  std::optional<TimePoint> own_end_;
+  std::optional<TimePoint> own_end_;  // of the TTL that it is known to have
+  TimePoint feared_end_ = TimePoint::max();
   std::optional<TimePoint> max_end_;
   bool ended_ = false;
 };

@@ -81,8 +81,20 @@ TEST(HoldBelief, ARenewUnderWayMaySetATtlWhereThereWasNone) {
   HoldBelief hold({.first_sent = at(0s)});
   hold.renew_sent(at(2s), 3s);
   EXPECT_EQ(hold.deadline(session_until(20s)), at(5s)) << "it may have been applied though no answer came";
-  hold.renew_sent(at(4s), 1s);
-  EXPECT_EQ(hold.deadline(session_until(20s)), at(5s)) << "with a TTL there, a RENEW can only lengthen";
+  hold.renew_sent(at(4s), 9s);
+  EXPECT_EQ(hold.deadline(session_until(20s)), at(5s)) << "the first may be the only one applied";
+  hold.renew_sent(at(3s), 1s);
+  EXPECT_EQ(hold.deadline(session_until(20s)), at(4s)) << "so may the last";
+}
+
+TEST(HoldBelief, AnAnsweredRenewCountsAloneNotBesideAnUnansweredOne) {
+  HoldBelief hold({.first_sent = at(0s)});
+  hold.renew_sent(at(1s), 15s);
+  hold.renew_sent(at(2s), 4s);
+  hold.renewed(at(2s), 4s);
+  EXPECT_EQ(hold.deadline(session_until(20s)), at(6s)) << "the other may never have been applied";
+  hold.renew_sent(at(3s), 1s);
+  EXPECT_EQ(hold.deadline(session_until(20s)), at(6s)) << "with a TTL there, a RENEW can only lengthen";
 }
 
 TEST(HoldBelief, EndsAtTheSendingOfUnlockForGood) {
