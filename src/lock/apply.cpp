@@ -11,8 +11,7 @@ constexpr size_t kAhead = 16;  // commands looked at together; about what a core
 
 // With many locks what a command needs lies in memory that no cache holds, each piece found only through the one
 // before. So the pieces of several commands are asked for side by side before the first of them runs.
-void Core::look_ahead(size_t step) const {
-  const size_t n = std::min(kAhead, steps.size() - step);
+void Core::look_ahead(size_t step, size_t n) const {
   uint64_t hashes[kAhead];
   Handle found[kAhead];
   for (size_t i = 0; i < n; ++i) {
@@ -35,15 +34,18 @@ void Core::look_ahead(size_t step) const {
 
 base::Status Core::apply(std::string_view entry, Sink& to) {
   EntryReader reader(entry);
-  steps.clear();
+  size_t count = 0;
   base::ConnectionRef from;
   while (reader.next_run(from)) {
-    for (bool begins = true; reader.next_command(steps.emplace_back(from, begins).command); begins = false) {
-      const Command& c = steps.back().command;
-      if (c.verb == Verb::kConfigure && !decode_settings(c.data).ok())
+    for (bool begins = true;; begins = false, ++count) {
+      if (count == steps.size()) steps.emplace_back();
+      Step& step = steps[count];
+      if (!reader.next_command(step.command)) break;
+      if (step.command.verb == Verb::kConfigure && !decode_settings(step.command.data).ok())
         return {base::Code::kCorrupt, "a log entry carries settings that cannot be read"};
+      step.from = from;
+      step.run_begins = begins;
     }
-    steps.pop_back();  // there was no command for it
   }
   if (!reader.ok()) return {base::Code::kCorrupt, "a log entry is malformed"};
   if (reader.stamp().log_ms < log_ms)
@@ -54,8 +56,8 @@ base::Status Core::apply(std::string_view entry, Sink& to) {
   wall_ms = reader.stamp().wall_ms;
   run_due();
   bool stopped = false;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    if (i % kAhead == 0) look_ahead(i);
+  for (size_t i = 0; i < count; ++i) {
+    if (i % kAhead == 0) look_ahead(i, std::min(kAhead, count - i));
     const Step& s = steps[i];
     if (s.run_begins) stopped = false;
     if (stopped) continue;

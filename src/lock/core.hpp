@@ -100,13 +100,12 @@ struct Core {
   void run_housekeeping(const base::ConnectionRef& from, const Command& c);
   void configure(const Command& c);
   struct Step {
-    Step(const base::ConnectionRef& of, bool begins) : from(of), run_begins(begins) {}
     base::ConnectionRef from;
-    bool run_begins;
+    bool run_begins = false;
     Command command;
   };
-  std::vector<Step> steps;  // of the entry being applied
-  void look_ahead(size_t step) const;
+  std::vector<Step> steps;  // of the entry being applied, and what is left of longer ones before
+  void look_ahead(size_t step, size_t n) const;
 
   // names.cpp: the name table, and who holds or waits there
   Handle find_name(std::string_view name) const;

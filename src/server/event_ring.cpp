@@ -11,8 +11,9 @@ void EventRing::add(const lock::Event& event) {
   s.owner = static_cast<uint16_t>(event.owner.size());
   s.label = static_cast<uint16_t>(event.label.size());
   s.req = static_cast<uint16_t>(event.req.size());
-  s.bytes.clear();
-  s.bytes.append(event.name).append(event.owner).append(event.label).append(event.req).append(event.data);
+  s.bytes.assign(event.name);
+  for (const std::string_view part : {event.owner, event.label, event.req, event.data})
+    if (!part.empty()) s.bytes.append(part);
   bytes_ += s.bytes.size();
   while (bytes_ > max_bytes_) drop_oldest();
 }

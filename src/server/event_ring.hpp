@@ -12,7 +12,10 @@ namespace cleat::server {
 
 class EventRing {
  public:
-  explicit EventRing(size_t capacity, size_t max_bytes = 64 << 20) : capacity_(capacity), max_bytes_(max_bytes) {}
+  // Takes the addresses of all slots at once, their memory as they are used: growing would copy them all in one turn.
+  explicit EventRing(size_t capacity, size_t max_bytes = 64 << 20) : capacity_(capacity), max_bytes_(max_bytes) {
+    slots_.reserve(capacity);
+  }
 
   // Everything up to `revision` is not in here (a start from disk).
   void begin_after(base::Revision revision) { dropped_through_ = revision; }
