@@ -1,5 +1,5 @@
-// The lock machine under commands made from the fuzzer's bytes: invariants hold after each entry, and a snapshot brings
-// back the same state.
+// The lock machine under commands made from the fuzzer's bytes: invariants hold, and a snapshot brings back the
+// same state.
 #include <vector>
 
 #include "fuzzing.hpp"
@@ -66,6 +66,10 @@ lock::Command make(Bytes& in, uint64_t seq) {
   return c;
 }
 
+// A walk over the whole machine costs more than many entries. What is broken mostly stays broken.
+// For the same reason only one input in four is written and loaded.
+constexpr size_t kEntriesPerLook = 8;
+
 void require_invariants(const lock::Machine& machine) {
   const std::string broken = machine.check_invariants();
   if (!broken.empty()) std::fprintf(stderr, "%s\n", broken.c_str());
@@ -92,7 +96,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::NullSink sink;
   int64_t log_ms = 0;
   uint64_t seq = 0;
-  while (!in.empty()) {
+  for (size_t entries = 1; !in.empty(); ++entries) {
     lock::EntryBuilder entry;
     log_ms += in.next() * 4;
     for (int runs = 1 + in.next() % 3; runs > 0; --runs) {
@@ -100,8 +104,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       for (int commands = in.next() % 4; commands > 0; --commands) entry.add(make(in, ++seq));
     }
     MUST_HOLD(machine.apply(entry.finish(log_ms, 1'700'000'000'000 + log_ms), sink).ok());
-    require_invariants(machine);
+    if (entries % kEntriesPerLook == 0) require_invariants(machine);
   }
-  round_trip(machine);
+  require_invariants(machine);
+  if (size > 0 && data[0] % 4 == 0) round_trip(machine);
   return 0;
 }
