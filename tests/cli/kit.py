@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import select
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "real"))
-from node import CLEAT, READY, Node, wait_until  # noqa: E402
+from node import CLEAT, Node, wait_for_ends  # noqa: E402
 import wire  # noqa: E402
 
 # Lives until it is killed, leaving the time in a file every few milliseconds; argv: folder, then any of
@@ -39,6 +40,9 @@ beat = os.open(place / f"{name}.beat", os.O_CREAT | os.O_WRONLY)
 os.pwrite(beat, f"{time.monotonic():.6f}".encode(), 0)
 (place / f"{name}.new").write_text(str(os.getpid()))
 (place / f"{name}.new").rename(place / f"{name}.pid")
+born = os.open(place / "born", os.O_WRONLY)
+os.write(born, (name + "\n").encode())
+os.close(born)
 while True:
     os.pwrite(beat, f"{time.monotonic():.6f}".encode(), 0)
     time.sleep(0.002)
@@ -72,9 +76,7 @@ class Case(unittest.TestCase):
         self.node = Node(self.place / "data", *options)
         self.addCleanup(self.node.kill)
         if asks_password:  # start() would PING
-            self.node.launch()
-            found = wait_until(lambda: READY.search(self.node.log()), 30, "the server to listen")
-            self.node.address = (found.group(1), int(found.group(2)))
+            self.node.launch().wait_ready()
         else:
             self.node.start()
         self.node.listen = self.node.url  # for restarts
@@ -107,14 +109,28 @@ class Case(unittest.TestCase):
 
     def run_beating(self, *options, wishes=(), names=("child",)):
         """`cleat run` of the beating command; returns the wrapper once all of the family live."""
+        born = self.pipe("born")
         wrapper = self.start("run", "it", *options, "--", sys.executable, "-c", BEATING, self.place, *wishes)
-        wait_until(lambda: all((self.place / f"{n}.pid").exists() for n in names), what="the command to live")
+        lives = set()
+        while not lives >= set(names):
+            if not select.select([born], [], [], 30)[0]:
+                raise AssertionError(f"waited 30 s for the command to live: {lives} of {names} do")
+            lives |= set(os.read(born, 4096).decode().split())
         self.names = names
         self.pids = [int((self.place / f"{n}.pid").read_text()) for n in names]
         for pid in self.pids:
             self.addCleanup(lambda p=pid: alive(p) and os.kill(p, signal.SIGKILL))
         self.keeper = children_of(wrapper.pid)[0]
         return wrapper
+
+    def pipe(self, name):
+        """A named pipe that commands can tell something through."""
+        path = self.place / name
+        if not path.exists():
+            os.mkfifo(path)
+        end = os.open(path, os.O_RDWR | os.O_NONBLOCK)  # both ways: so that it never is at its end
+        self.addCleanup(os.close, end)
+        return end
 
     def last_beat(self):
         return max(float((self.place / f"{n}.beat").read_text()) for n in self.names)
@@ -149,10 +165,9 @@ class Case(unittest.TestCase):
                             now = time.monotonic()
                             return now, [pid for pid in self.pids if alive(pid)]
                 except (OSError, wire.Closed, wire.ErrorReply):
-                    pass
-                time.sleep(0.01)
+                    self.node.listening.wait(20)
         result = self.in_background(take)
-        wait_until(lambda: self.node.info()["waiters"] == "1", what="the rival to wait")
+        self.node.wait_info("waiters", "1")
         return result
 
     def check_dead_before(self, rival):

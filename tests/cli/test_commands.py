@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from kit import CLEAT, WALL_TIME, Case, wait_until, wire
+from kit import CLEAT, WALL_TIME, Case, wire
 
 
 class Tokens(Case):
@@ -54,7 +54,7 @@ class Tokens(Case):
     def test_wait_outlasts_a_restart_of_the_server(self):
         self.cleat("lock", "orders", "--ttl", "60s", "--token", "a", status=0)
         waiting = self.start("lock", "orders", "--ttl", "30s", "--wait", "60s", "--json")
-        wait_until(lambda: self.node.info()["waiters"] == "1", what="it to wait")
+        self.node.wait_info("waiters", "1")
         self.node.kill()
         self.node.start()
         self.cleat("unlock", "orders", "--token", "a", status=0)
@@ -81,7 +81,7 @@ class Reads(Case):
             holder.do("SESSION", "OPEN", "TTL", "30000", "LABEL", "my label")
             holder.do("LOCK", "a", "OWNER", "o 1", "DATA", b"\xff\x00")
             waiting = self.start("run", "a", "--", "true")
-            wait_until(lambda: self.node.info()["waiters"] == "1", what="a waiter")
+            self.node.wait_info("waiters", "1")
             out = self.cleat("show", "a", status=0).stdout
             self.assertIn("a: 1 holding, 1 waiting, 0 delayed, revision ", out)
             self.assertRegex(out, r'session 1/"o 1" +exclusive +1 +1 +\S+ +- +"my label" +\\xff\\x00')

@@ -1,10 +1,11 @@
 """Against a server that answers oddly: half replies, wrong protocol, silence, losses that are pushed."""
 import json
+import threading
 import time
 import unittest
 
 from fake import FakeServer, bulk, mapping
-from kit import Case, alive, wait_until
+from kit import Case, alive
 
 OPENED = mapping(id=7, key="k", ttl=3000)
 ALIVE = b"*2\r\n:3000\r\n:0\r\n"
@@ -111,15 +112,17 @@ class Odd(Scripted):
         self.assertIn("it was lost: expired; ending the command", wrapper.stderr.read())
 
     def test_a_loss_of_an_older_hold_is_not_ours(self):
-        seen = []
+        seen, two_seen = [], threading.Event()
 
         def push(c, words):
             if "KEEPALIVE" in words:
                 seen.append(words)
+                if len(seen) >= 2:
+                    two_seen.set()
                 c.say(ALIVE + b">5\r\n" + bulk("cleat") + bulk("lost") + bulk("it") + bulk("") + mapping(fence=4, why="revoked"))
                 return True
         wrapper = self.run_against(push)
-        wait_until(lambda: len(seen) >= 2, what="two keep-alives")
+        self.assertTrue(two_seen.wait(20), "two keep-alives")
         self.assertTrue(alive(self.pids[0]))
         wrapper.terminate()
         self.assertEqual(wrapper.wait(10), 143)

@@ -9,7 +9,7 @@ import sys
 import time
 import unittest
 
-from kit import CLEAT, WALL_TIME, Case, alive, wait_until
+from kit import CLEAT, WALL_TIME, Case, alive, wait_for_ends
 
 FAMILY = {"wishes": ("family",), "names": ("child", "grandchild", "stray")}
 
@@ -82,20 +82,21 @@ class Ends(Case):
 
     def test_signals_are_passed_on(self):
         for name in ("TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "WINCH"):
-            mark = self.place / name
-            script = f"import os, signal, time, pathlib\n" \
-                     f"signal.signal(signal.SIG{name}, lambda *_: os._exit(42))\n" \
-                     f"pathlib.Path({str(mark)!r}).touch()\n" \
-                     f"while True: time.sleep(1)\n"
+            mark, listens = self.place / name, self.pipe(name)
+            script = f"import os, signal, pathlib\n" \
+                     f"signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIG{name}])\n" \
+                     f"pathlib.Path({str(mark)!r}).write_text('listens\\n')\n" \
+                     f"signal.sigwait([signal.SIG{name}])\n" \
+                     f"os._exit(42)\n"
             wrapper = self.start("run", "it", "--", sys.executable, "-c", script)
-            wait_until(mark.exists, what="the command to listen")
+            self.assertTrue(select.select([listens], [], [], 20)[0], "the command listens")
             wrapper.send_signal(getattr(signal, "SIG" + name))
             self.assertEqual(wrapper.wait(10), 42, name)
 
     def test_a_signal_while_waiting_leaves_the_queue(self):
         self.cleat("lock", "it", "--ttl", "60s", status=0)
         wrapper = self.start("run", "it", "--", "true")
-        wait_until(lambda: self.node.info()["waiters"] == "1", what="it to wait")
+        self.node.wait_info("waiters", "1")
         wrapper.send_signal(signal.SIGINT)
         self.assertEqual(wrapper.wait(10), 130)
         self.assertEqual(self.node.info()["waiters"], "0")
@@ -103,9 +104,9 @@ class Ends(Case):
     def test_a_long_wait_keeps_the_session_alive(self):
         self.cleat("lock", "it", "--ttl", "60s", "--token", "t", status=0)
         wrapper = self.start("run", "it", "--ttl", "600ms", "--", "true")
-        wait_until(lambda: self.node.info()["waiters"] == "1", what="it to wait")
+        self.node.wait_info("waiters", "1")
         before = int(self.node.info()["keep_alives_answered"])
-        wait_until(lambda: int(self.node.info()["keep_alives_answered"]) >= before + 6, what="two TTLs of keep-alives")
+        self.node.wait_info("keep_alives_answered", lambda n: n >= before + 6)  # two TTLs
         self.cleat("unlock", "it", "--token", "t", status=0)
         self.assertEqual(wrapper.wait(10), 0)
 
@@ -142,7 +143,7 @@ class Losses(Case):
         wrapper = self.run_beating("--ttl", "600ms")
         os.kill(wrapper.pid, signal.SIGSTOP)
         before = int(self.node.info()["keep_alives_answered"])
-        wait_until(lambda: int(self.node.info()["keep_alives_answered"]) >= before + 8, what="more than two TTLs")
+        self.node.wait_info("keep_alives_answered", lambda n: n >= before + 8)  # more than two TTLs
         self.assertTrue(alive(self.pids[0]))
         self.cleat("run", "it", "--no-wait", "--", "true", status=75)
         os.kill(wrapper.pid, signal.SIGCONT)
@@ -155,7 +156,7 @@ class Losses(Case):
         os.kill(self.node.process.pid, signal.SIGSTOP)
         self.addCleanup(os.kill, self.node.process.pid, signal.SIGCONT)
         stopped = time.monotonic()
-        wait_until(lambda: not any(map(alive, self.pids)), what="the command to be dead")
+        wait_for_ends(self.pids)
         self.assertLess(time.monotonic() - stopped, 2.0, "later than its TTL")
         os.kill(self.node.process.pid, signal.SIGCONT)
         self.check_dead_before(rival)
@@ -178,7 +179,7 @@ class Losses(Case):
         rival = self.rival()
         self.node.kill()
         gone = time.monotonic()
-        wait_until(lambda: not any(map(alive, self.pids)), what="the command to be dead")
+        wait_for_ends(self.pids)
         self.assertLess(time.monotonic() - gone, 2.0, "later than its TTL")
         self.node.start()
         self.check_dead_before(rival)
@@ -199,7 +200,8 @@ class Losses(Case):
         _, lived = rival()
         self.assertEqual(lived, self.pids, "nobody asked to end it")
         os.kill(self.keeper, signal.SIGCONT)
-        wait_until(lambda: "was lost" in wrapper.stderr.readline(), what="a word of it")
+        while "was lost" not in wrapper.stderr.readline():
+            self.assertIsNone(wrapper.poll(), "it ended")
         os.kill(self.pids[0], signal.SIGTERM)
         self.assertEqual(wrapper.wait(20), 143)
 
@@ -224,11 +226,11 @@ class Restarts(Case):
         waiting = []
         for i in range(2):
             waiting.append(self.start("run", "it", "--ttl", "30s", "--", "sh", "-c", f"echo {i} $CLEAT_FENCE >> {order}"))
-            wait_until(lambda: self.node.info()["waiters"] == str(i + 1), what="it to wait")
+            self.node.wait_info("waiters", str(i + 1))
         fence = self.cleat_json("show", "it")["holders"][0]["fence"]
         self.node.kill()
         self.node.start()
-        wait_until(lambda: int(self.node.info()["connected_clients"]) >= 4, what="all to come back")
+        self.node.wait_info("connected_clients", lambda n: n >= 4)  # all came back
         shown = self.cleat_json("show", "it")
         self.assertEqual([h["fence"] for h in shown["holders"]], [fence])
         self.assertEqual(shown["waiters_total"], 2)
@@ -267,20 +269,13 @@ class Terminal(Case):
         return pid
 
     def read_until(self, pattern):
-        def more():
-            if select.select([self.terminal], [], [], 0.05)[0]:
-                try:
-                    self.shown += os.read(self.terminal, 4096).decode(errors="replace")
-                except OSError:
-                    pass
-            return re.search(pattern, self.shown)
-        return wait_until(more, what=f"{pattern} on the terminal")
+        while not re.search(pattern, self.shown):
+            self.assertTrue(select.select([self.terminal], [], [], 20)[0], f"{pattern} on the terminal, which shows {self.shown!r}")
+            self.shown += os.read(self.terminal, 4096).decode(errors="replace")
 
     def status_of(self, pid):
-        def ended():
-            done, status = os.waitpid(pid, os.WNOHANG)
-            return done and (status,)
-        return os.waitstatus_to_exitcode(wait_until(ended, what="it to end")[0])
+        wait_for_ends([pid])
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
     def test_the_command_has_the_foreground(self):
         pid = self.start_on_terminal(sys.executable, "-c",
@@ -301,10 +296,8 @@ class Terminal(Case):
         self.read_until("here")
         os.write(self.terminal, b"\x1a")
 
-        def stopped():
-            done, status = os.waitpid(pid, os.WNOHANG | os.WUNTRACED)
-            return done and os.WIFSTOPPED(status)
-        wait_until(stopped, what="the wrapper to stop")
+        status = self.in_background(lambda: os.waitpid(pid, os.WUNTRACED)[1])(20)
+        self.assertTrue(os.WIFSTOPPED(status), "the wrapper stops too")
         self.cleat("run", "it", "--no-wait", "--", "true", status=75)
         os.kill(pid, signal.SIGCONT)
         self.read_until("back")

@@ -2,8 +2,11 @@
 import os
 import pathlib
 import re
+import select
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 import wire
@@ -13,8 +16,9 @@ CLEAT = pathlib.Path(os.environ.get("CLEAT_TEST_BINARY", ROOT / "build" / "cleat
 READY = re.compile(r"listening on (\S+):(\d+)")
 
 
-def wait_until(condition, seconds=15.0, what="it to happen"):
-    """Polls until the condition holds and returns what it gave; fails after the time given."""
+def wait_until(condition, seconds=15.0, what="it to happen", wake=()):
+    """For what tells nobody when it happens, such as a counter of INFO: looks until the condition holds and returns what it
+    gave; looks again as soon as one of the files `wake` can be read. Fails after the time given."""
     end = time.monotonic() + seconds
     while True:
         found = condition()
@@ -22,7 +26,49 @@ def wait_until(condition, seconds=15.0, what="it to happen"):
             return found
         if time.monotonic() > end:
             raise AssertionError(f"waited {seconds:g} s for {what}")
-        time.sleep(0.005)
+        select.select(wake, [], [], 0.005)
+
+
+def wait_for_ends(pids, seconds=15.0):
+    """Waits until all these processes have ended, children or not."""
+    end = time.monotonic() + seconds
+    for pid in pids:
+        try:
+            watched = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            ended = select.select([watched], [], [], max(0.0, end - time.monotonic()))[0]
+        finally:
+            os.close(watched)
+        if not ended:
+            raise AssertionError(f"waited {seconds:g} s for the end of process {pid}")
+
+
+class ReadySocket:
+    """What the server takes for systemd: it is told READY=1."""
+
+    def __init__(self):
+        self.name = f"cleat-test-{os.getpid()}-{os.urandom(8).hex()}"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind("\0" + self.name)
+
+    def wait(self, process, seconds):
+        """False: the process ended."""
+        end = time.monotonic() + seconds
+        watched = os.pidfd_open(process.pid)
+        try:
+            while True:
+                readable = select.select([self.socket, watched], [], [], max(0.0, end - time.monotonic()))[0]
+                if self.socket in readable and self.socket.recv(4096) == b"READY=1":
+                    return True
+                if watched in readable:
+                    return False
+                if not readable:
+                    raise AssertionError(f"waited {seconds:g} s for the server to listen")
+        finally:
+            os.close(watched)
+            self.socket.close()
 
 
 class Node:
@@ -38,6 +84,7 @@ class Node:
         self.log_path = self.data.parent / (self.data.name + ".log")
         self.process = None
         self.address = None
+        self.listening = threading.Event()  # for those who come back after a kill() and start()
 
     def __enter__(self):
         return self.start()
@@ -51,23 +98,39 @@ class Node:
         self.log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:
             command = [str(CLEAT), "serve", "--data", str(self.data), "--listen", self.listen, *self.options]
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
+            self.ready_socket = ReadySocket()
+            environment = dict(self.environment, NOTIFY_SOCKET="@" + self.ready_socket.name)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
         self.address = None
         return self
 
-    def start(self, seconds=30.0):
-        self.launch()
-
-        def ready():
-            if self.process.poll() is not None:
-                raise AssertionError(f"the server stopped with status {self.process.returncode}:\n{self.log()}")
-            found = READY.search(self.log())
-            return found
-        found = wait_until(ready, seconds, "the server to listen")
+    def wait_ready(self, seconds=30.0):
+        """After launch(): until it listens."""
+        if not self.ready_socket.wait(self.process, seconds):
+            raise AssertionError(f"the server stopped with status {self.process.wait()}:\n{self.log()}")
+        found = READY.search(self.log())
         self.address = (found.group(1), int(found.group(2)))
+        self.listening.set()
+        return self
+
+    def start(self, seconds=30.0):
+        self.launch().wait_ready(seconds)
         with self.connect() as connection:
             assert connection.do("PING") == "PONG"
         return self
+
+    def wait_info(self, key, condition, seconds=15.0):
+        """Until INFO has a value of that key that fits: a text, or what says so of its number. Fails at once when the server ends."""
+        fits = condition if callable(condition) else lambda value: value == condition
+        watched = os.pidfd_open(self.process.pid)
+        try:
+            wait_until(lambda: fits(self.info_value(key, callable(condition))), seconds, f"INFO's {key}", wake=[watched])
+        finally:
+            os.close(watched)
+
+    def info_value(self, key, as_number):
+        value = self.info()[key]
+        return int(value) if as_number else value
 
     def log(self):
         """What it has logged since the last start."""
@@ -100,6 +163,7 @@ class Node:
 
     def kill(self):
         """kill -9, if it still runs."""
+        self.listening.clear()
         if self.process and self.process.poll() is None:
             self.process.kill()
         if self.process:

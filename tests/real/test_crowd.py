@@ -91,12 +91,12 @@ def test_twenty_thousand_connections(make_node):
         print(f"{wanted} connections; memory {before / MIB:.0f} MiB before, {after / MIB:.0f} MiB with them")
         assert after - before < wanted * 16_384
     # All went without a word: their implicit sessions end, their locks are free.
-    wait_until(lambda: node.info()["holds"] == "0", seconds=60, what="the locks of closed connections to end")
+    node.wait_info("holds", "0", seconds=60)
 
 
 def test_one_connection_too_many_is_told_why(make_node):
     node = make_node("--max-connections", 20)
-    wait_until(lambda: node.info()["connected_clients"] == "1", what="earlier connections to be gone")
+    node.wait_info("connected_clients", "1")
     with contextlib.ExitStack() as stack:
         wait_until(lambda: open_exactly(node, 20, stack), what="room for 20 connections")
         one = stack.enter_context(wire.Connection(node.address))
@@ -153,7 +153,7 @@ def test_ten_thousand_waiters_on_one_name(make_node):
             last = push[4]["fence"]
             assert queue.do("UNLOCK", "one", "OWNER", f"o{turn % 500}") == 0
         assert node.info()["waiters"] == str(waiters - 1001)
-    wait_until(lambda: node.info()["waiters"] == "0", seconds=60, what="the waiters of closed connections to go")
+    node.wait_info("waiters", "0", seconds=60)
 
 
 def test_slow_reader_of_replies(make_node):

@@ -123,7 +123,7 @@ def test_pushes_without_a_handler_break_nothing(node):
         for number, fence in enumerate(held):
             other.execute_command("UNLOCK", f"b/{number}", "FENCE", fence)
             assert one.execute_command("ECHO", f"still {number}") == f"still {number}"
-        wait_until(lambda: node.info()["waiters"] == "0", what="all grants")
+        node.wait_info("waiters", "0")
         for number in range(20):
             assert one.execute_command("ECHO", f"after {number}") == f"after {number}"
             assert one.execute_command("UNLOCK", f"b/{number}") == 0
