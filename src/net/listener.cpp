@@ -32,31 +32,31 @@ int open_spare() {
   return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-base::Status failed(const Address& address, const char* what) {
+base::Status failed(const Address& address, std::string_view setting, const char* what) {
   const int error = errno;
   if (error == EADDRINUSE) {
     return {base::Code::kBusy,
             fmt::format("{} is taken: another node or program listens there. Stop it, or choose another "
-                        "address with --listen HOST:PORT",
-                        address.text())};
+                        "address with {} HOST:PORT",
+                        address.text(), setting)};
   }
-  const char* hint = error == EACCES          ? "; ports below 1024 need root, choose another with --listen"
-                     : error == EADDRNOTAVAIL ? "; this machine has no such address, choose another with --listen"
-                                              : "";
+  std::string hint;
+  if (error == EACCES) hint = fmt::format("; ports below 1024 need root, choose another with {}", setting);
+  if (error == EADDRNOTAVAIL) hint = fmt::format("; this machine has no such address, choose another with {}", setting);
   return {base::Code::kIo, fmt::format("cannot {} {}: {}{}", what, address.text(), std::strerror(error), hint)};
 }
 
 }  // namespace
 
-base::Result<Listener> Listener::open(const Address& address) {
+base::Result<Listener> Listener::open(const Address& address, std::string_view setting) {
   SocketAddress where;
   socklen_t length = to_socket_address(address, where);
   const int fd = socket(where.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return failed(address, "open a socket for");
+  if (fd < 0) return failed(address, setting, "open a socket for");
   set_options(fd);
   const bool bound = bind(fd, &where.any, length) == 0;
   if (!bound || ::listen(fd, kBacklog) != 0) {
-    auto status = failed(address, "listen on");
+    auto status = failed(address, setting, "listen on");
     ::close(fd);
     return status;
   }

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/status.hpp"
 #include "net/address.hpp"
@@ -17,8 +18,8 @@ struct Accepted {
 
 class Listener {
  public:
-  // kBusy: the port is taken; kIo: anything else. Both with a line for the operator.
-  static base::Result<Listener> open(const Address&);
+  // kBusy: the port is taken; kIo: anything else. Both with a line for the operator, which names the setting to change.
+  static base::Result<Listener> open(const Address&, std::string_view setting = "--listen");
   Listener(Listener&&) noexcept;
   Listener& operator=(Listener&&) = delete;
   ~Listener();

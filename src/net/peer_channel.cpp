@@ -22,7 +22,8 @@ static_assert(kMostPeerMessage <= kLengthMask);
 
 constexpr std::string_view kStranger =
     "what came is not the protocol between members (clients connect to the address of --listen)";
-constexpr std::string_view kOtherSecret = "the cluster secrets differ: every member needs the same secret file";
+constexpr std::string_view kOtherSecret =
+    "the cluster secrets differ: every member needs the same --cluster-secret-file";
 constexpr std::string_view kDamaged = "a message arrived damaged";
 
 std::string length_and(std::string_view body) {

@@ -15,7 +15,8 @@ using ::testing::HasSubstr;
 using State = PeerChannel::State;
 
 constexpr std::string_view kSecret = "a secret of sixteen";
-constexpr std::string_view kSecretsDiffer = "the cluster secrets differ: every member needs the same secret file";
+constexpr std::string_view kSecretsDiffer =
+    "the cluster secrets differ: every member needs the same --cluster-secret-file";
 constexpr std::string_view kNotTheProtocol = "what came is not the protocol between members";
 
 PeerHello hello(uint32_t member) {

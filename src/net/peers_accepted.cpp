@@ -13,10 +13,10 @@ base::Status Peers::Impl::listen(const Address& address) {
   if (options_.secret.empty() && !is_loopback(address)) {
     return {base::Code::kInvalid,
             fmt::format("{} can be reached from other machines, so the members must share a secret: give each of them "
-                        "the same secret file, or use loopback addresses for all of them",
+                        "the same --cluster-secret-file FILE, or use loopback addresses for all of them",
                         address.text())};
   }
-  auto listener = Listener::open(address);
+  auto listener = Listener::open(address, "--peer-listen");
   if (!listener.ok()) return listener.status();
   listener_.emplace(*std::move(listener));
   return poller_.add(listener_->fd(), tag_of(&*listener_), {});

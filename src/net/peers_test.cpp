@@ -197,7 +197,7 @@ TEST_F(PeersTest, AnotherSecretNeverGetsThroughAndIsToldOnce) {
   EXPECT_THAT(b.asked, IsEmpty());
   EXPECT_THAT(a.up, IsEmpty());
   EXPECT_THAT(b.got, IsEmpty());
-  const std::string why = "the cluster secrets differ: every member needs the same secret file";
+  const std::string why = "the cluster secrets differ: every member needs the same --cluster-secret-file";
   EXPECT_EQ(a.peers.state(kB)->trouble, "it refused: " + why);
   EXPECT_THAT(a.lines, ElementsAre("no connection to member b at " + b.peers.address().text() + ": it refused: " + why,
                                    "did not let in member b at 127.0.0.1: " + why));
@@ -405,7 +405,7 @@ TEST_F(PeersTest, BeyondLoopbackASecretIsNeeded) {
   EXPECT_EQ(status.code(), base::Code::kInvalid);
   EXPECT_EQ(status.message(),
             "0.0.0.0:0 can be reached from other machines, so the members must share a secret: give each of them the "
-            "same secret file, or use loopback addresses for all of them");
+            "same --cluster-secret-file FILE, or use loopback addresses for all of them");
   EXPECT_TRUE(a.peers.listen(*parse_address("127.0.0.1:0")).ok());
   a.peers.dial(kB, *parse_address("192.0.2.1:7430"));
   a.peers.turn(1'000'000);

@@ -57,6 +57,8 @@ TEST(Sockets, ATakenPortIsTold) {
             first->address().text() +
                 " is taken: another node or program listens there. Stop it, or choose another "
                 "address with --listen HOST:PORT");
+  EXPECT_THAT(Listener::open(first->address(), "--peer-listen").status().message(),
+              HasSubstr("with --peer-listen HOST:PORT"));
   const auto foreign = Listener::open(*parse_address("192.0.2.1:0"));
   ASSERT_FALSE(foreign.ok());
   EXPECT_THAT(foreign.status().message(), HasSubstr("this machine has no such address"));
