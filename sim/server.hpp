@@ -100,7 +100,7 @@ class Server : public replica::Clock, private replica::Listener, private replica
   void on_keep_alive(uint64_t cookie, const replica::KeepAliveAnswer&, replica::Trouble) override;
   void on_leadership(bool, uint64_t) override;
   void on_log(int, std::string_view) override;
-  void on_entry(uint64_t, std::string_view, bool replayed) override;
+  void on_entry(uint64_t, uint64_t, std::string_view, bool replayed) override;
   void on_term(uint64_t) override;
   void on_state_replaced() override;
   void on_members(const replica::Members&) override;

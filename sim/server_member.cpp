@@ -163,7 +163,7 @@ void Server::on_log(int level, std::string_view line) {
   world_.say(fmt::format("node {} says: {}", self_.member, line));
 }
 
-void Server::on_entry(uint64_t index, std::string_view bytes, bool replayed) {
+void Server::on_entry(uint64_t index, uint64_t, std::string_view bytes, bool replayed) {
   const int64_t earliest_us = world_.now_us + in_turn_us_;
   if (alone()) return checks_.entry(index, bytes, replayed, earliest_us);
   self_.group->entry(self_.member, {index, applied_term_, replayed, earliest_us, world_.now_us + elapsed_in_turn_us()},

@@ -1,5 +1,7 @@
 #include "raft/group.hpp"
 
+#include <algorithm>
+
 #include <cstring>
 #include <utility>
 
@@ -180,6 +182,35 @@ GroupStatus Group::status() const {
 std::string Group::members() const {
   return to_string(ce_conf(group_));
 }
+std::string Group::make_change(std::span<const MemberEdit> edits, Bytes context) {
+  std::vector<ce_change> c;
+  for (const MemberEdit& e : edits) c.push_back({static_cast<uint32_t>(e.kind), e.id});
+  return to_string(ce_make_change(group_, c.data(), c.size(), to_c(context)));
+}
+std::string Group::change_context(Bytes change) const {
+  return to_string(ce_change_context(group_, to_c(change)));
+}
+
+MemberIds Group::member_ids() const {
+  const auto ids = [&](uint32_t which) {
+    std::vector<uint64_t> out(ce_member_ids(group_, which, nullptr, 0));
+    ce_member_ids(group_, which, out.data(), out.size());
+    return out;
+  };
+  return {ids(0), ids(1), ids(2)};
+}
+
+bool MemberIds::is_voter(uint64_t id) const {
+  return std::binary_search(voters.begin(), voters.end(), id) ||
+         std::binary_search(outgoing.begin(), outgoing.end(), id);
+}
+
+std::optional<Progress> Group::progress(uint64_t member) const {
+  ce_progress_view p{};
+  if (!ce_progress(group_, member, &p)) return std::nullopt;
+  return Progress{p.matched, p.active, p.in_snapshot};
+}
+
 bool Group::propose_members(Bytes change) {
   return ce_propose_conf_change(group_, to_c(change));
 }

@@ -82,6 +82,24 @@ struct GroupStatus {
   bool snapshot_wanted = false;  // a follower needs one and there is none
 };
 
+// Rising ids. `outgoing` is not empty in a joint membership only.
+struct MemberIds {
+  std::vector<uint64_t> voters, learners, outgoing;
+  bool is_voter(uint64_t id) const;
+};
+
+struct MemberEdit {
+  enum class Kind : uint8_t { kVoter = 0, kRemove = 1, kLearner = 2 };
+  Kind kind = Kind::kVoter;
+  uint64_t id = 0;
+};
+
+struct Progress {
+  uint64_t match = 0;
+  bool active = false;       // heard within an election timeout
+  bool in_snapshot = false;  // waits for report_snapshot()
+};
+
 // Names one read, for ever.
 using ReadContext = std::array<uint8_t, 16>;
 
@@ -163,9 +181,16 @@ class Group {
   GroupStatus status() const;
   std::string members() const;  // in force now: what a snapshot at `applied` records
 
-  // Membership (eraftpb.ConfChangeV2 bytes). A change takes effect when its committed entry is applied.
+  // Membership (eraftpb.ConfChangeV2 bytes). A change takes effect when its committed entry is applied. Changes of
+  // voters are joint: the leader proposes leave_joint() when it finds the group in one.
+  std::string make_change(std::span<const MemberEdit> edits, Bytes context);  // no edits: leaves the joint membership
+  std::string change_context(Bytes change) const;
+  // False: not the leader, another change is pending, or it does not fit (joint or not).
   [[nodiscard]] bool propose_members(Bytes change);
   std::string apply_members(Bytes change);  // the new membership; empty: unreadable, nothing changed
+  MemberIds member_ids() const;
+  // What this leader knows of a member; none: not the leader, or no such member.
+  std::optional<Progress> progress(uint64_t member) const;
   void transfer(uint64_t to);
   void report_unreachable(uint64_t peer);
   void report_snapshot(uint64_t peer, bool arrived);  // after each message flagged as snapshot

@@ -41,7 +41,7 @@ base::Result<MemberChange> decode_member_change(std::string_view bytes) {
   const uint8_t kind = r.u8();
   change.kind = static_cast<MemberChange::Kind>(kind);
   change.member = take(r);
-  if (!r.ok() || !r.at_end() || kind < 1 || kind > 4 || change.member.id == 0)
+  if (!r.ok() || !r.at_end() || kind < 1 || kind > 5 || change.member.id == 0)
     return base::Status(base::Code::kCorrupt, "a change of the membership cannot be read");
   return change;
 }
@@ -70,6 +70,10 @@ void Members::apply(const MemberChange& change) {
       return;
     case MemberChange::Kind::kRemove:
       std::erase_if(members_, [&](const Member& m) { return m.id == change.member.id; });
+      return;
+    case MemberChange::Kind::kAddress:
+      for (Member& m : members_)
+        if (m.id == change.member.id) m.address = change.member.address;
       return;
     case MemberChange::Kind::kPromote:
     case MemberChange::Kind::kDemote:

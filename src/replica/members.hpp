@@ -24,9 +24,9 @@ enum class MemberKind : uint8_t { kVoter, kLearner, kGone };
 
 // One wish for the membership. It travels as the context of the Raft entry that makes it true.
 struct MemberChange {
-  enum class Kind : uint8_t { kAddLearner = 1, kPromote = 2, kRemove = 3, kDemote = 4 };
+  enum class Kind : uint8_t { kAddLearner = 1, kPromote = 2, kRemove = 3, kDemote = 4, kAddress = 5 };
   Kind kind = Kind::kAddLearner;
-  Member member;  // kAddLearner: all of it (id: Members::next_id); otherwise the id
+  Member member;  // kAddLearner: all of it; the leader chooses the id. kAddress: id and address; otherwise the id
   bool operator==(const MemberChange&) const = default;
 };
 std::string encode(const MemberChange&);

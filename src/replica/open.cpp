@@ -56,8 +56,9 @@ base::Status Pump::write_format() {
 base::Status Pump::restore() {
   auto loaded = snapshots_.load(*machine_);
   if (!loaded.ok()) return loaded.status();
-  loaded_ = *std::move(loaded);
-  if (!loaded_) return {};
+  if (!*loaded) return {};
+  loaded_ = (*loaded)->mark;
+  members_ = std::move((*loaded)->members);
   applied_ = loaded_->index;
   applied_term_ = loaded_->term;
   machine_->each_session(
@@ -71,7 +72,8 @@ base::Status Pump::open_group() {
   o.group_id = options_.group;
   o.node_id = options_.member;
   o.seed = options_.seed;
-  o.bootstrap_voters = {options_.member};
+  for (const Member& m : options_.founders) o.bootstrap_voters.push_back(m.id);
+  o.election_ticks = options_.election_ticks;
   o.disk = options_.disk;
   o.snapshot = loaded_;
   o.prefill = options_.disk == nullptr;
@@ -81,7 +83,9 @@ base::Status Pump::open_group() {
   const raft::GroupStatus s = group_->status();
   boot_ = base::mutant("boot_not_counted") ? 1 : static_cast<uint32_t>(s.boot);
   applied_ = std::max(applied_, s.applied);
-  replay_end_ = s.last;
+  ids_ = group_->member_ids();
+  // A lone voter's log is all decided; of several the end may still be overwritten, or be new to this member's clients.
+  replay_end_ = ids_.voters.size() == 1 && ids_.is_voter(options_.member) ? s.last : s.commit;
   return {};
 }
 
@@ -89,6 +93,10 @@ Status Pump::status() const {
   Status out = status_;
   const raft::GroupStatus s = group_->status();
   out.leads = phase_ == Phase::kServing;
+  out.leader = out.leads ? options_.member : leader_;
+  out.voter = ids_.is_voter(options_.member);
+  out.worst_clock_ppm = peers_.worst_clock_ppm();
+  out.durable = s.durable;
   out.term = s.term;
   out.commit = s.commit;
   out.applied = applied_;

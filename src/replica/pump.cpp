@@ -7,7 +7,6 @@
 namespace cleat::replica {
 namespace {
 
-constexpr int64_t kRaftTickUs = 50'000;
 constexpr int64_t kSpaceCheckUs = 200'000;
 constexpr int64_t kSnapshotPauseUs = 1'000'000;  // from one beginning to the next, so that failures do not pile up
 constexpr int64_t kRetryUs = 20'000;             // of a write that met a full disk
@@ -25,7 +24,11 @@ Pump::Pump(Options options, Clock& clock, Listener& listener)
       machine_(std::make_unique<lock::Machine>()),
       files_(options_.files != nullptr ? *options_.files : storage::FileSystem::real()),
       space_(files_, options_.dir, options_.min_free_bytes),
-      snapshots_(files_, options_, [this](int level, std::string_view line) { listener_.on_log(level, line); }) {}
+      snapshots_(files_, options_, [this](int level, std::string_view line) { listener_.on_log(level, line); }),
+      members_(options_.founders),
+      sender_(files_, options_.dir + "/snapshots"),
+      receiver_(files_, options_.dir + "/snapshots",
+                options_.files == nullptr ? std::launch::async : std::launch::deferred) {}
 
 bool Pump::step() {
   ++status_.turns;
@@ -35,6 +38,10 @@ bool Pump::step() {
   ready_ ? log_clock_.stand_still(now_us_) : log_clock_.turn(now_us_);
   check_space();
   tick_raft();
+  watch_leadership();
+  // Whoever asked asks again once it hears of the new term.
+  if (!entry_.empty() && entry_term_ != term_) entry_.clear();
+  if (!alone()) turn_peers();
   note_heard();
   if (!ready_) {
     propose_turn();
@@ -43,30 +50,60 @@ bool Pump::step() {
   drive();
   if (!stopped_) settle();
   if (!stopped_ && !ready_) turn_snapshot();
+  if (!alone()) options_.outbox->flush();
   drained_ = true;
   return ready_ || under_way() || !reads_.empty() || !keep_alives_.empty() || !entry_.empty() || snapshots_.has_work();
 }
 
 // A member that was stalled has not missed ticks: it counts the time in which it could listen.
 void Pump::tick_raft() {
-  if (now_us_ - ticked_us_ < kRaftTickUs) return;
-  ticked_us_ = now_us_ - ticked_us_ < 2 * kRaftTickUs ? ticked_us_ + kRaftTickUs : now_us_;
+  if (now_us_ - ticked_us_ < options_.tick_us) return;
+  ticked_us_ = now_us_ - ticked_us_ < 2 * options_.tick_us ? ticked_us_ + options_.tick_us : now_us_;
   group_->tick();
 }
 
 void Pump::drive() {
   for (watch_leadership(); ready_ || group_->has_ready(); watch_leadership()) {
-    if (!ready_) ready_.emplace(group_->ready());
+    if (!ready_) {
+      ready_.emplace(group_->ready());
+      send_messages(false);
+    }
     if (base::mutant("answer_before_sync"))
       for (size_t i = 0; i < ready_->entry_count(); ++i) apply(ready_->entry(i));
     if (!persist()) return;
+    send_messages(true);
+    if (ready_->has_snapshot()) install_snapshot();
     for (size_t i = 0; i < ready_->committed_count(); ++i)
       if (ready_->committed(i).index > applied_) apply(ready_->committed(i));
     for (size_t i = 0; i < ready_->read_count(); ++i) proofs_.confirmed(ready_->read(i).context, ready_->read(i).index);
     ready_.reset();
     group_->applied(applied_);
   }
+  prepared_.reset();
   serve_if_started();
+}
+
+// A leader's may leave before its own disk has the entries: then the others write while it writes.
+void Pump::send_messages(bool late) {
+  if (alone()) return;
+  const size_t n = late ? ready_->late_message_count() : ready_->message_count();
+  for (size_t i = 0; i < n; ++i) {
+    const raft::MessageView m = late ? ready_->late_message(i) : ready_->message(i);
+    const auto to = static_cast<uint32_t>(m.to);
+    if (!m.snapshot) {
+      options_.outbox->send(to, encode_raft(chars(m.wire)));
+      continue;
+    }
+    const raft::GroupStatus s = group_->status();
+    auto offer = sender_.offer(to, {s.snapshot_index, s.snapshot_term, {}}, chars(m.wire), now_us_);
+    if (offer.ok() && peers_.is_up(to)) {
+      options_.outbox->send(to, *offer);
+      continue;
+    }
+    sender_.end(to);
+    group_->report_snapshot(m.to, false);
+  }
+  if (!late && n > 0 && ready_->must_sync()) options_.outbox->flush();
 }
 
 bool Pump::persist() {
@@ -75,7 +112,10 @@ bool Pump::persist() {
   switch (group_->persist(*ready_)) {
     case raft::Persisted::kDone:
       status_.syncs += syncs;
-      if (syncs) status_.last_sync_us = clock_.mono_us() - before_us;
+      if (syncs) {
+        status_.last_sync_us = clock_.mono_us() - before_us;
+        slow_syncs_ = status_.last_sync_us > options_.slow_sync_us ? slow_syncs_ + 1 : 0;
+      }
       if (log_full_) listener_.on_log(2, "there is room for the log again: requests are answered");
       log_full_ = false;
       return true;
@@ -96,26 +136,75 @@ void Pump::apply(const raft::EntryView& entry) {
   if (base::mutant("answer_before_sync") && entry.index <= applied_) return;
   applied_ = entry.index;
   applied_term_ = entry.term;
-  if (entry.kind != raft::EntryKind::kPayload) {
-    group_->apply_members(entry.data);
-    return;
-  }
+  replaying_ = entry.index <= replay_end_;
+  if (entry.kind != raft::EntryKind::kPayload) return apply_members(entry);
   if (entry.data.empty()) {
     if (phase_ == Phase::kElected && entry.term == term_) lead_begins();
+    if (!replaying_) listener_.on_term(entry.term);
     return;
   }
-  replaying_ = entry.index <= replay_end_;
-  listener_.on_entry(entry.index, chars(entry.data), replaying_);
+  listener_.on_entry(entry.index, entry.term, chars(entry.data), replaying_);
   const base::Status status = machine_->apply(chars(entry.data), *this);
   CLEAT_CHECK(status.ok(), "an entry of the log is none of ours: was it written by a newer version of cleat?");
+}
+
+void Pump::apply_members(const raft::EntryView& entry) {
+  const std::string context = group_->change_context(entry.data);
+  CLEAT_CHECK(!group_->apply_members(entry.data).empty(), "a change of the membership in the log can be read");
+  if (!context.empty()) {
+    const auto change = decode_member_change(context);
+    CLEAT_CHECK(change.ok(), "a change of the list of members in the log can be read");
+    members_.apply(*change);
+  }
+  note_members();
+}
+
+void Pump::note_members() {
+  ids_ = group_->member_ids();
+  for (auto it = peers_.all().begin(); it != peers_.all().end();) {
+    const uint32_t id = it++->first;
+    if (members_.find(id) == nullptr && id < members_.next_id()) peers_.forget(id);
+  }
+  listener_.on_members(members_);
+}
+
+void Pump::install_snapshot() {
+  const raft::SnapshotMark mark = ready_->snapshot();
+  CLEAT_CHECK(prepared_ && prepared_->index == mark.index, "Raft takes over only the snapshot that was loaded");
+  snapshots_.abandon(*machine_);
+  machine_ = std::move(prepared_->machine);
+  members_ = std::move(prepared_->members);
+  prepared_.reset();
+  applied_ = mark.index;
+  applied_term_ = mark.term;
+  liveness_ = {};
+  machine_->each_session(
+      [&](base::SessionId id, lock::By, int64_t ttl_ms) { liveness_.opened(id, ttl_ms, machine_->log_ms()); });
+  ++status_.snapshots_installed;
+  log_floor_bytes_ = 0;
+  group_->applied(applied_);
+  listener_.on_log(2, "a snapshot of entry " + std::to_string(mark.index) + " took the place of this member's state");
+  listener_.on_state_replaced();
+  note_members();
 }
 
 void Pump::watch_leadership() {
   const raft::GroupStatus s = group_->status();
   const bool leads = s.role == raft::Role::kLeader;
+  const uint32_t leader = leads ? 0 : static_cast<uint32_t>(s.leader);
   if (phase_ != Phase::kFollowing && (!leads || s.term != term_)) leadership_lost();
+  if (s.term != term_ || leader != leader_) {
+    if (phase_ == Phase::kFollowing) proofs_.drop();
+    status_.elections += s.term != term_;
+    leader_ = leader;
+  }
   term_ = s.term;
-  if (leads && phase_ == Phase::kFollowing) phase_ = Phase::kElected;
+  if (leads && phase_ == Phase::kFollowing) {
+    phase_ = Phase::kElected;
+    proofs_.drop();
+    takings_.clear();
+    ended_boots_.clear();
+  }
 }
 
 // The first entry of this term is applied, hence all of the log before it: log time goes on where the log ended, and
@@ -142,12 +231,24 @@ void Pump::leadership_lost() {
   proofs_.drop();
   entry_.clear();
   heard_.clear();
+  forward_inbox_.clear();
+  ending_boots_.clear();
+  slow_syncs_ = 0;
   proposed_index_ = 0;
+  std::erase_if(reads_, [](const WaitingRead& r) { return r.member != 0; });
+  for (auto* waiting : {&keep_alives_, &barred_}) {
+    for (const WaitingKeepAlive& k : *waiting)
+      if (k.member == 0) listener_.on_keep_alive(k.cookie, {}, Trouble::kNoQuorum);
+    waiting->clear();
+  }
+  fail_changes({base::Code::kUnavailable, "this member stopped leading: ask again who the members are"});
+  ++status_.stepped_down;
   if (served) listener_.on_leadership(false, term_);
 }
 
 void Pump::on_outcome(const lock::Outcome& o) {
-  if (!replaying_ && o.to.connection != 0) listener_.on_outcome(o);
+  if (!replaying_ && o.to.connection != 0 && o.to.member == options_.member && o.to.boot == boot_)
+    listener_.on_outcome(o);
 }
 
 void Pump::on_event(const lock::Event& e) {
@@ -177,11 +278,18 @@ void Pump::check_space() {
 void Pump::turn_snapshot() {
   if (!snapshots_.busy()) {
     const raft::GroupStatus s = group_->status();
-    const bool wanted = s.log_bytes >= options_.snapshot_log_bytes && now_us_ >= snapshot_after_us_;
+    if (snapshots_.finished() != snapshots_seen_) {
+      snapshots_seen_ = snapshots_.finished();
+      log_floor_bytes_ = s.log_bytes;
+    }
+    const bool large = s.log_bytes >= log_floor_bytes_ + options_.snapshot_log_bytes;
+    const bool wanted = (large || s.snapshot_wanted) && now_us_ >= snapshot_after_us_;
     if ((!wanted && !snapshot_asked_) || applied_ <= s.snapshot_index) return;
     snapshot_asked_ = false;
     snapshot_after_us_ = now_us_ + kSnapshotPauseUs;
-    snapshots_.begin(*machine_, {applied_, applied_term_, group_->members()});
+    // Others may lag a little: entries since the snapshot before this one stay for them.
+    const uint64_t first_kept = alone() || members_.all().size() == 1 ? applied_ + 1 : s.snapshot_index + 1;
+    snapshots_.begin(*machine_, {applied_, applied_term_, group_->members()}, members_, first_kept);
   }
   snapshots_.turn(*machine_, *group_, clock_);
 }
@@ -189,10 +297,13 @@ void Pump::turn_snapshot() {
 std::optional<int64_t> Pump::next_wake_us() const {
   if (stopped_) return std::nullopt;
   if (ready_) return now_us_ + kRetryUs;
-  if (!entry_.empty() || !reads_.empty() || !keep_alives_.empty() || !barred_.empty() || liveness_.tickets() ||
-      snapshots_.has_work() || under_way() || phase_ == Phase::kStarting)
+  if (snapshots_.has_work()) return now_us_;
+  // Among several, all of these wait for a message or a tick.
+  if (solo() && (!entry_.empty() || !reads_.empty() || !keep_alives_.empty() || !barred_.empty() ||
+                 liveness_.tickets() || under_way() || phase_ == Phase::kStarting))
     return now_us_;
-  int64_t wake_us = ticked_us_ + kRaftTickUs;
+  if (group_->has_ready() || receiver_.whole()) return now_us_;
+  int64_t wake_us = ticked_us_ + options_.tick_us;
   const auto due = [&](std::optional<int64_t> log_ms) {
     if (log_ms && log_clock_.leading()) wake_us = std::min(wake_us, now_us_ + *log_ms * 1000 - log_clock_.now_us());
   };

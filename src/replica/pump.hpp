@@ -1,8 +1,11 @@
 // The Replica itself. step() is one turn:
 //   clock -> log time -> heard -> one entry proposed -> a proof begun -> persist, apply, tell -> reads and keep-alives
-// The same path for one voter and for several; a lone voter's proofs and commits merely come at once.
+// The same path for one voter and for several; a lone voter's proofs and commits merely come at once. A member that
+// does not lead sends what its clients ask to the one that does (pump_follow.cpp) and answers them from its own apply.
 #pragma once
 
+#include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,10 +14,13 @@
 #include "lock/entry.hpp"
 #include "raft/group.hpp"
 #include "raft/ready.hpp"
+#include "replica/forwards.hpp"
 #include "replica/liveness.hpp"
 #include "replica/log_clock.hpp"
+#include "replica/peer_book.hpp"
 #include "replica/proofs.hpp"
 #include "replica/replica.hpp"
+#include "replica/snapshot_transfer.hpp"
 #include "replica/snapshots.hpp"
 #include "storage/free_space.hpp"
 
@@ -32,6 +38,14 @@ class Pump final : public Replica, private lock::Sink {
   void keep_alive(const KeepAlive&) override;
   void vouch(base::SessionId, int64_t silent_ms) override;
   void input_left() override { drained_ = false; }
+  void receive(uint32_t member, std::string_view message) override;
+  void peer_up(uint32_t member, uint32_t boot, uint32_t level) override;
+  void peer_down(uint32_t member) override;
+  void change_members(uint64_t cookie, const MemberChange&) override;
+  base::Status transfer(uint32_t member) override;
+  const Members& members() const override { return members_; }
+  std::vector<PeerStatus> peers() const override;
+  uint64_t term() const override { return term_; }
   bool step() override;
   std::optional<int64_t> next_wake_us() const override;
   const lock::Machine& machine() const override { return *machine_; }
@@ -52,13 +66,32 @@ class Pump final : public Replica, private lock::Sink {
     int64_t silent_ms;
   };
   struct WaitingRead {
-    uint64_t round, cookie;
+    uint64_t round, cookie;  // of another member: its round
+    uint32_t member;         // 0: a client's of this one
+    int64_t since_us;
   };
   struct WaitingKeepAlive {
-    uint64_t round, cookie;
+    uint64_t round, cookie;  // of another member: its number
     base::SessionId session;
     uint32_t epoch;
     bool known;  // the session lived and the key was right when it was drained
+    uint32_t member;
+  };
+  // A keep-alive that only a leader can answer.
+  struct AskedKeepAlive {
+    uint64_t cookie;
+    base::SessionId session;
+    uint32_t epoch;
+    std::string key;
+    int64_t since_us, asked_us;
+    uint64_t term;  // in which it was asked; 0: not yet
+  };
+  struct AskedChange {
+    uint64_t cookie;
+    MemberChange change;
+    int64_t since_us;
+    bool proposed;
+    uint64_t index = 0;  // of its entry
   };
 
   // lock::Sink: what the machine says while it applies.
@@ -91,10 +124,54 @@ class Pump final : public Replica, private lock::Sink {
   void serve_if_started();
   void check_space();
   void turn_snapshot();
+  bool alone() const { return options_.outbox == nullptr; }
+  // Nothing that is under way waits for another member.
+  bool solo() const {
+    return alone() || (ids_.voters.size() == 1 && ids_.outgoing.empty() && phase_ != Phase::kFollowing);
+  }
+  void send_messages(bool late);
+  void apply_members(const raft::EntryView&);
+  void note_members();
+  void install_snapshot();
+  // without leading (pump_follow.cpp)
+  bool can_forward() const { return leader_ != 0 && !alone() && peers_.is_up(leader_); }
+  void forward_turn();
+  void ask_keep_alives();
+  void send_vouches();
+  // between members (pump_peers.cpp)
+  void took(uint32_t member, const Forward&);
+  void took(uint32_t member, const ReadAsk&);
+  void took(const ReadAnswer&);
+  void took(uint32_t member, const KeepAliveAsk&);
+  void took(const KeepAliveAnswers&);
+  void took(const Vouches&);
+  void took(uint32_t member, const SnapshotOffer&);
+  void took(uint32_t member, const SnapshotPiece&);
+  void answer_snapshot(uint32_t member, uint64_t index, bool ok);
+  void keep_alive_from(uint32_t member, const KeepAlive&);
+  void complain(const std::string& line);  // seldom
+  static raft::ReadContext asked_context(uint64_t round);
+  void take_forwards();
+  bool take_forward(uint32_t member, const Forward&);
+  void step_raft(uint32_t member, std::string_view wire);
+  void tell_state(uint32_t member);
+  void turn_peers();
+  void turn_transfers();
+  void use_snapshot(const SnapshotReceiver::Whole&);
+  void end_boots();
+  void boots_ended();
+  void hand_over_if_ailing();
+  // membership (pump_members.cpp)
+  void turn_members();
+  base::Status judge(const MemberChange&) const;
+  bool propose_change(AskedChange&);
+  void fail_changes(const base::Status&);
+  uint32_t best_successor() const;
   // answers (pump_answers.cpp)
   void settle();
+  void give_up_waiting();
+  void answer_members();
   bool answer_keep_alive(const WaitingKeepAlive&);  // false: barred
-  void answer_all(Trouble);
   bool knows(const KeepAlive&) const;
 
   Options options_;
@@ -120,9 +197,42 @@ class Pump final : public Replica, private lock::Sink {
   uint32_t boot_ = 0;
   uint64_t applied_ = 0, applied_term_ = 0;
   std::optional<raft::SnapshotMark> loaded_;  // the snapshot of this start
-  uint64_t proposed_index_ = 0;               // the last entry that this leader proposed
-  uint64_t replay_end_ = 0;                   // entries up to here were decided before this start: nobody is told
-  int64_t now_us_ = 0;                        // this turn's reading
+  uint64_t entry_term_ = 0;                   // in which the runs of entry_ were taken
+
+  // Of several members.
+  Members members_;
+  raft::MemberIds ids_;
+  uint32_t leader_ = 0;  // another member; 0: none known, or this one
+  PeerBook peers_;
+  Forwards forwards_;
+  Takings takings_;
+  std::deque<std::pair<uint32_t, std::string>> forward_inbox_;
+  std::map<uint64_t, AskedKeepAlive> asked_keep_alives_;
+  uint64_t last_asked_ = 0;
+  struct CameKeepAlive {
+    uint64_t cookie;
+    KeepAliveAnswer answer;
+  };
+  std::vector<CameKeepAlive> came_keep_alives_;  // told in the next step
+  std::map<uint32_t, KeepAliveAnswers> keep_alive_answers_;
+  std::deque<AskedChange> changes_;
+  std::map<uint32_t, uint32_t> ended_boots_;  // told to the log by this leader
+  std::map<uint32_t, uint32_t> ending_boots_;
+  SnapshotSender sender_;
+  SnapshotReceiver receiver_;
+  struct Prepared {
+    uint64_t index = 0;
+    std::unique_ptr<lock::Machine> machine;
+    Members members;
+  };
+  std::optional<Prepared> prepared_;  // received, loaded, and not yet taken over by Raft
+  uint64_t log_floor_bytes_ = 0, snapshots_seen_ = 0;
+  int64_t told_state_us_ = 0, handed_over_us_ = 0, complained_us_ = 0;
+  int slow_syncs_ = 0;
+
+  uint64_t proposed_index_ = 0;  // the last entry that this leader proposed
+  uint64_t replay_end_ = 0;      // entries up to here were decided before this start: nobody is told
+  int64_t now_us_ = 0;           // this turn's reading
   int64_t ticked_us_ = 0, space_checked_us_ = 0, snapshot_after_us_ = 0;
   bool drained_ = true;
   bool started_ = false;  // the commands of a new leader are proposed

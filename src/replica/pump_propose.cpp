@@ -20,17 +20,23 @@ lock::Command command(lock::Verb verb) {
 }  // namespace
 
 Trouble Pump::begin_run(const base::ConnectionRef& from) {
-  if (phase_ != Phase::kServing || stopped_) return Trouble::kNoQuorum;
-  if (entry_.size() >= options_.max_entry_bytes) return Trouble::kBusy;
+  if (stopped_ || (phase_ != Phase::kServing && !can_forward())) return Trouble::kNoQuorum;
+  if (entry_.size() >= options_.max_entry_bytes || forwards_.full()) return Trouble::kBusy;
+  entry_term_ = term_;
   entry_.begin_run(from);
   return Trouble::kNone;
 }
 
 Trouble Pump::add(const lock::Command& c) {
-  if (phase_ != Phase::kServing || stopped_) return Trouble::kNoQuorum;
-  // Whoever is refused has been heard all the same.
-  if (c.session && speaks_for(c)) heard_.push_back({c.session, 0});
-  if ((space_.is_short() || log_full_) && takes_room(c.verb)) return Trouble::kDiskFull;
+  if (stopped_ || (phase_ != Phase::kServing && !can_forward())) return Trouble::kNoQuorum;
+  if (phase_ != Phase::kServing) {
+    const PeerBook::Peer* leader = peers_.find(leader_);
+    if (leader != nullptr && leader->disk_full && takes_room(c.verb)) return Trouble::kDiskFull;
+  } else {
+    // Whoever is refused has been heard all the same.
+    if (c.session && speaks_for(c)) heard_.push_back({c.session, 0});
+    if ((space_.is_short() || log_full_) && takes_room(c.verb)) return Trouble::kDiskFull;
+  }
   if (entry_.size() >= options_.max_entry_bytes) return Trouble::kBusy;
   entry_.add(c);
   return Trouble::kNone;
@@ -48,13 +54,19 @@ void Pump::vouch(base::SessionId session, int64_t silent_ms) {
 }
 
 void Pump::note_heard() {
+  if (phase_ == Phase::kFollowing) return send_vouches();
   const int64_t heard_ms = log_clock_.heard_ms();
   for (const Heard& h : heard_) liveness_.heard(h.session, heard_ms - h.silent_ms);
   heard_.clear();
 }
 
 void Pump::propose_turn() {
-  if (phase_ == Phase::kFollowing || phase_ == Phase::kElected) return;
+  if (phase_ == Phase::kFollowing) return forward_turn();
+  if (phase_ == Phase::kElected) return;
+  if (phase_ == Phase::kServing) {
+    take_forwards();
+    turn_members();
+  }
   const size_t clients = entry_.commands();
   const auto before = entry_.mark();
   const bool own = add_own_commands();
@@ -69,11 +81,14 @@ void Pump::propose_turn() {
     // Not made, so nothing of it is remembered. The clients' runs wait for the next turn.
     entry_.cut(before);
     started_ = false;
+    ending_boots_.clear();
+    ++status_.proposals_refused;
     if (own) liveness_.refused();
     return;
   }
   proposed_index_ = group_->status().last;
   if (own) liveness_.proposed(proposed_index_);
+  boots_ended();
   status_.commands += clients;
   ++status_.entries;
   entry_.clear();
@@ -81,6 +96,7 @@ void Pump::propose_turn() {
 
 // True if liveness added something and must be told what became of it.
 bool Pump::add_own_commands() {
+  end_boots();
   entry_.begin_run({options_.member, boot_, 0});
   if (phase_ == Phase::kStarting) {
     if (!started_) add_start_commands();
@@ -97,7 +113,7 @@ bool Pump::add_own_commands() {
   return own;
 }
 
-// A new leader tells the log what its configuration is, and that the boots of this member before this one are over.
+// A new leader tells the log what its configuration is.
 void Pump::add_start_commands() {
   if (machine_->settings() != options_.settings) {
     std::string settings;
@@ -105,10 +121,6 @@ void Pump::add_start_commands() {
     lock::Command c = command(lock::Verb::kConfigure);
     c.data = settings;
     entry_.add(c);
-  }
-  if (boot_ > 1 && !base::mutant("boot_not_ended")) {
-    entry_.begin_run({options_.member, boot_ - 1, 0});
-    entry_.add(command(lock::Verb::kBootEnded));
   }
 }
 
@@ -121,14 +133,29 @@ bool Pump::tick_due() const {
   return *due_ms <= stamp_ms || stamp_ms - machine_->log_ms() >= kTickEveryMs;
 }
 
+// A proof that a leader is asked for needs a name that no context of the engine has: those begin with a member's id.
+raft::ReadContext Pump::asked_context(uint64_t round) {
+  raft::ReadContext context{};
+  context.fill(0xff);
+  for (size_t i = 0; i < sizeof round; ++i) context[context.size() - 1 - i] = static_cast<uint8_t>(round >> (8 * i));
+  return context;
+}
+
 void Pump::begin_proof() {
-  if (phase_ != Phase::kServing) return;
+  const bool leads = phase_ == Phase::kServing;
+  if (!leads && (phase_ != Phase::kFollowing || !can_forward())) return;
   const uint64_t begun = proofs_.begun_round();
-  const bool wanted = liveness_.wants_proof(begun) || (!reads_.empty() && reads_.back().round > begun) ||
+  const bool wanted = (leads && liveness_.wants_proof(begun)) || (!reads_.empty() && reads_.back().round > begun) ||
                       (!keep_alives_.empty() && keep_alives_.back().round > begun);
-  const bool lost = !proofs_.under_way(now_us_) && (!reads_.empty() || !keep_alives_.empty() || liveness_.tickets()) &&
+  const bool lost = !proofs_.under_way(now_us_) &&
+                    (!reads_.empty() || !keep_alives_.empty() || (leads && liveness_.tickets())) &&
                     proofs_.proved_round() < begun;
   if (!wanted && !lost) return;
+  if (!leads) {
+    const uint64_t round = begun + 1;
+    options_.outbox->send(leader_, encode(ReadAsk{term_, round}));
+    return proofs_.began(asked_context(round), now_us_);
+  }
   if (const auto context = group_->read_index()) proofs_.began(*context, now_us_);
 }
 

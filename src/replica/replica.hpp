@@ -75,8 +75,8 @@ class Listener : public lock::Sink {
   virtual void on_members(const Members&) {}
   // An entry is about to be applied; `replayed`: it was decided before this start, and nothing else is told of it. For
   // tests and models that follow the log.
-  virtual void on_entry(uint64_t index, std::string_view entry, bool replayed) {
-    (void)index, (void)entry, (void)replayed;
+  virtual void on_entry(uint64_t index, uint64_t term, std::string_view entry, bool replayed) {
+    (void)index, (void)term, (void)entry, (void)replayed;
   }
 };
 
@@ -89,12 +89,18 @@ struct Options {
   std::vector<Member> founders = {{1, "node", ""}};
   Outbox* outbox = nullptr;                 // null: a group of one
   std::string client_address;               // told to the other members, for their clients
+  std::string version;                      // of this program, told likewise
+  uint32_t level = 1;                       // features that it knows
   lock::Settings settings;                  // proposed as kConfigure when the group's differ
   uint64_t snapshot_log_bytes = 64u << 20;  // a snapshot begins when the log since the last one is larger
   uint64_t min_free_bytes = 256u << 20;     // below: new locks get DISKFULL (engine.md rule 13)
   int64_t snapshot_turn_us = 1000;          // of a turn given to a snapshot
   size_t snapshot_slice_bytes = 64u << 10;  // between two looks at the clock
   uint64_t max_entry_bytes = 1u << 20;      // a turn's commands beyond it wait for the next turn
+  int64_t tick_us = 50'000;                 // between heartbeats
+  uint32_t election_ticks = 10;             // without a leader for 1 to 2 times this: an election
+  int64_t slow_sync_us = 250'000;           // a leader whose syncs last longer, four in a row, hands over
+  int64_t patience_us = 2'000'000;          // how long reads and keep-alives wait for a leader
   uint64_t seed = 1;                        // election timeouts, context ids
   raft::VirtualDisk* disk = nullptr;        // simulator
   storage::FileSystem* files = nullptr;     // simulator; null: the real one
@@ -108,7 +114,7 @@ struct PeerStatus {
   uint64_t match = 0;  // entries that it has, for sure; known to the leader only
   uint32_t boot = 0, level = 0;
   uint64_t applied = 0;  // as it last said
-  std::string client_address;
+  std::string client_address, version;
   int64_t heard_us_ago = -1;  // -1: not since this member's start
   int64_t round_trip_us = -1;
   int snapshot_percent = -1;  // of a snapshot under way to it; -1: none
@@ -119,10 +125,12 @@ struct Status {
   bool leads = false;
   uint32_t leader = 0;  // member; 0: none known
   bool voter = true;
-  std::vector<PeerStatus> peers;
+  int64_t worst_clock_ppm = 0;  // greatest difference of clock rates to another member; 0: none known
   uint64_t term = 0, commit = 0, applied = 0, log_bytes = 0, snapshot_index = 0, free_bytes = 0;
   bool disk_full = false, snapshotting = false;
   uint64_t keep_alives_answered = 0, keep_alives_missed = 0, turns = 0, syncs = 0, entries = 0, commands = 0;
+  uint64_t elections = 0, stepped_down = 0, forwards = 0, forwards_again = 0, proposals_refused = 0,
+           snapshots_installed = 0, durable = 0;
   int64_t last_sync_us = 0;  // how long the last synced write took
   // The largest difference of clock rates that was measured against another member, in millionths, and against how many
   // it was measured (time.md "Rates are watched"): none where there is one member.
@@ -166,6 +174,9 @@ class Replica {
     (void)member;
     return {base::Code::kInvalid, "there is nobody to hand over to"};
   }
+  virtual std::vector<PeerStatus> peers() const { return {}; }
+  // The term in which what begin_run() takes now would enter the log (see Listener::on_term).
+  virtual uint64_t term() const { return 1; }
   virtual const Members& members() const {
     static const Members kNone;
     return kNone;

@@ -20,16 +20,25 @@ Snapshots::~Snapshots() {
   if (purged_.valid()) purged_.wait();
 }
 
-base::Result<std::optional<raft::SnapshotMark>> Snapshots::load(lock::Machine& machine) {
+base::Result<std::optional<Snapshots::Loaded>> Snapshots::load(lock::Machine& machine) {
   auto found = storage::list_snapshots(files_, dir_);
   if (!found.ok()) return found.status();
-  if (found->empty()) return std::optional<raft::SnapshotMark>();
-  const std::string path = found->front().path;
+  if (found->empty()) return std::optional<Loaded>();
+  auto loaded = load_file(found->front().path, machine);
+  if (!loaded.ok()) return loaded.status();
+  return std::optional(*std::move(loaded));
+}
+
+base::Result<Snapshots::Loaded> Snapshots::load_file(const std::string& path, lock::Machine& machine) {
   auto reader = storage::SnapshotReader::open(files_, path);
   if (!reader.ok()) return reader.status();
   const storage::SnapshotHeader header = (*reader)->header();
   if (header.group != group_)
     return base::Status(base::Code::kInvalid, path + " is of another group; is this directory that of another node?");
+  Loaded loaded = {{header.index, header.term, {}}, {}};
+  auto members = Members::decode(header.members, loaded.mark.members);
+  if (!members.ok()) return base::Status(members.status().code(), path + ": " + members.status().message());
+  loaded.members = *std::move(members);
   for (;;) {
     auto block = (*reader)->next();
     if (!block.ok()) return block.status();
@@ -37,7 +46,7 @@ base::Result<std::optional<raft::SnapshotMark>> Snapshots::load(lock::Machine& m
     if (base::Status s = machine.load_block(**block); !s.ok()) return base::Status(s.code(), path + ": " + s.message());
   }
   if (base::Status s = machine.finish_load(); !s.ok()) return base::Status(s.code(), path + ": " + s.message());
-  return std::optional(raft::SnapshotMark{header.index, header.term, header.members});
+  return loaded;
 }
 
 void Snapshots::clean(uint64_t keep_from) {
@@ -45,14 +54,19 @@ void Snapshots::clean(uint64_t keep_from) {
     log_(3, "old snapshots stay: " + s.message());
 }
 
-void Snapshots::begin(lock::Machine& machine, const raft::SnapshotMark& mark) {
+void Snapshots::begin(lock::Machine& machine, const raft::SnapshotMark& mark, const Members& members,
+                      uint64_t first_kept) {
   if (busy()) return;
   mark_ = mark;
+  first_kept_ = first_kept;
   if (base::mutant("snapshot_of_wrong_index")) ++mark_.index;
   if (base::Status s = files_.make_dir(dir_); !s.ok()) return fail(nullptr, s);
-  auto writer = storage::SnapshotWriter::begin(
-      files_, dir_,
-      {.group = group_, .incarnation = 0, .index = mark_.index, .term = mark_.term, .members = mark_.members});
+  auto writer = storage::SnapshotWriter::begin(files_, dir_,
+                                               {.group = group_,
+                                                .incarnation = 0,
+                                                .index = mark_.index,
+                                                .term = mark_.term,
+                                                .members = members.encode(mark_.members)});
   if (!writer.ok()) return fail(nullptr, writer.status());
   writer_ = *std::move(writer);
   machine.begin_snapshot();
@@ -89,7 +103,7 @@ void Snapshots::write_slice(lock::Machine& machine, Clock& clock) {
 // The snapshot survives a crash now, and the log before it is not needed. A full disk: again in the next turn.
 void Snapshots::cut_log(raft::Group& group) {
   if (mark_.index > group.status().applied) return fail(nullptr, {base::Code::kInvalid, "of an entry not applied"});
-  const base::Status s = group.compact(mark_, mark_.index + 1);
+  const base::Status s = group.compact(mark_, first_kept_);
   if (s.code() == base::Code::kNoSpace) return;
   if (!s.ok()) return fail(nullptr, s);
   ++finished_;
@@ -100,6 +114,14 @@ void Snapshots::cut_log(raft::Group& group) {
     clean(keep);
   });
   if (launch_ == std::launch::deferred) purged_.get();
+}
+
+void Snapshots::abandon(lock::Machine& machine) {
+  if (synced_.valid()) synced_.wait();
+  synced_ = {};
+  if (state_ == State::kWriting) machine.abandon_snapshot();
+  writer_.reset();
+  state_ = State::kIdle;
 }
 
 void Snapshots::fail(lock::Machine* machine, const base::Status& s) {

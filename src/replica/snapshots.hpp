@@ -22,16 +22,22 @@ class Snapshots {
   Snapshots(storage::FileSystem&, const Options&, Log);
   ~Snapshots();  // waits for the thread
 
+  struct Loaded {
+    raft::SnapshotMark mark;
+    Members members;
+  };
   // Loads the newest snapshot into an empty machine. None: there is none. kCorrupt names the file.
-  base::Result<std::optional<raft::SnapshotMark>> load(lock::Machine&);
+  base::Result<std::optional<Loaded>> load(lock::Machine&);
+  base::Result<Loaded> load_file(const std::string& path, lock::Machine&);
   // Once the directory is ours: removes what a crash left behind.
   void clean(uint64_t keep_from);
 
   bool busy() const { return state_ != State::kIdle; }
   // There is something to do in each turn; not while the disk is waited for.
   bool has_work() const { return state_ == State::kWriting || state_ == State::kCutting; }
-  // Fixes the image of now, which is that of entry `index`.
-  void begin(lock::Machine&, const raft::SnapshotMark&);
+  // Fixes the image of now, which is that of entry `index`. Entries before `first_kept` leave the log when it is done.
+  void begin(lock::Machine&, const raft::SnapshotMark&, const Members&, uint64_t first_kept);
+  void abandon(lock::Machine&);  // the machine's state is about to be replaced
   void turn(lock::Machine&, raft::Group&, Clock&);
   uint64_t finished() const { return finished_; }
 
@@ -50,6 +56,7 @@ class Snapshots {
   Log log_;
   State state_ = State::kIdle;
   raft::SnapshotMark mark_;
+  uint64_t first_kept_ = 0;
   std::unique_ptr<storage::SnapshotWriter> writer_;
   std::future<base::Result<std::string>> synced_;
   std::future<void> purged_;

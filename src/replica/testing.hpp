@@ -45,7 +45,7 @@ struct Recorder : Listener {
   void on_keep_alive(uint64_t cookie, const KeepAliveAnswer& a, Trouble t) override { keep_alives[cookie] = {a, t}; }
   void on_leadership(bool l, uint64_t) override { leads = l; }
   void on_log(int, std::string_view line) override { lines.emplace_back(line); }
-  void on_entry(uint64_t, std::string_view e, bool) override { entries.emplace_back(e); }
+  void on_entry(uint64_t, uint64_t, std::string_view e, bool) override { entries.emplace_back(e); }
 
   size_t count(lock::Verb verb) const {
     size_t n = 0;

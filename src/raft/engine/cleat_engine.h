@@ -163,8 +163,24 @@ ce_code ce_compact(ce_group* group, uint64_t snap_index, ce_bytes conf, uint64_t
 ce_purge_handle* ce_purger(const ce_group* group);
 bool ce_purge(ce_purge_handle* handle);
 
-// ---- Membership. eraftpb bytes. Results are valid until the next call of either.
+// ---- Membership. eraftpb bytes. Results are valid until the next call of any of these.
 ce_bytes ce_conf(ce_group* group);  // ConfState in force
+typedef struct {
+  uint32_t kind;  // 0 add or promote a voter, 1 remove, 2 add a learner or demote
+  uint64_t id;
+} ce_change;
+// ConfChangeV2; no changes: leaves a joint membership. Changes of voters are joint and must be left explicitly.
+ce_bytes ce_make_change(ce_group* group, const ce_change* changes, size_t count, ce_bytes context);
+ce_bytes ce_change_context(ce_group* group, ce_bytes conf_change_v2);  // empty: none, or unreadable
+// Ids in force, rising: 0 voters, 1 learners, 2 outgoing voters of a joint membership. Returns how many there are.
+size_t ce_member_ids(const ce_group* group, uint32_t which, uint64_t* out, size_t cap);
+typedef struct {
+  uint64_t matched;
+  bool active;       // heard within an election timeout
+  bool in_snapshot;  // waits for ce_report_snapshot
+} ce_progress_view;
+bool ce_progress(const ce_group* group, uint64_t id, ce_progress_view* out);  // false: not the leader, or no such member
+// False: not the leader, another change is pending, or this one does not fit (a joint membership must be left first).
 bool ce_propose_conf_change(ce_group* group, ce_bytes conf_change_v2);
 ce_bytes ce_apply_conf_change(ce_group* group, ce_bytes conf_change_v2);  // of a committed entry; empty: unreadable
 

@@ -1,0 +1,207 @@
+// Several members, over queues: any member serves, a change of leader loses nothing, members come and go.
+#include "replica/cluster_testing.hpp"
+
+namespace cleat::replica {
+namespace {
+
+using lock::Result;
+using testing::Cluster;
+
+lock::Command lock_of(std::string_view name, std::string_view token) {
+  lock::Command c;
+  c.verb = lock::Verb::kLock;
+  c.name = name;
+  c.token = token;
+  c.ttl_ms = 60'000;
+  c.wait_ms = 0;
+  return c;
+}
+
+TEST(Cluster, EveryMemberAnswersFromItsOwnApply) {
+  Cluster c;
+  const uint32_t leader = c.leader();
+  std::set<uint64_t> fences;
+  for (uint32_t id = 1; id <= 3; ++id) {
+    const auto got = c.answer(id, lock_of("n" + std::to_string(id), "t"));
+    ASSERT_TRUE(got) << "member " << id << ", leader " << leader;
+    EXPECT_EQ(got->result, Result::kGranted);
+    fences.insert(got->fence);
+  }
+  EXPECT_EQ(fences.size(), 3u);
+  c.pass_ms(200);
+  EXPECT_TRUE(c.same_state());
+}
+
+TEST(Cluster, AHoldStandsOnAllMembers) {
+  Cluster c;
+  c.leader();
+  ASSERT_EQ(c.answer(1, lock_of("n", "t1"))->result, Result::kGranted);
+  EXPECT_EQ(c.answer(2, lock_of("n", "t2"))->result, Result::kNotGranted);
+  EXPECT_EQ(c.answer(3, lock_of("n", "t1"))->result, Result::kGranted) << "the same token joins its hold";
+}
+
+TEST(Cluster, ALeaderThatDiesTakesNothingWithIt) {
+  Cluster c;
+  const uint32_t old = c.leader();
+  const uint32_t other = c.follower();
+  const auto held = c.answer(other, lock_of("n", "t"));
+  ASSERT_EQ(held->result, Result::kGranted);
+  c.kill(old);
+  const uint32_t next = c.leader();
+  ASSERT_NE(next, old);
+  c.pass_ms(100);
+  EXPECT_EQ(c.answer(other, lock_of("n", "u"))->result, Result::kNotGranted);
+  EXPECT_GT(c.answer(next, lock_of("m", "u"))->fence, held->fence);
+  EXPECT_FALSE(c.at(other).heard.terms.empty());
+  c.open(old);
+  c.pass_ms(500);
+  EXPECT_TRUE(c.same_state());
+  EXPECT_EQ(c.answer(old, lock_of("n", "v"))->result, Result::kNotGranted);
+}
+
+TEST(Cluster, WhatAnOldTermDidNotTakeIsToldByTheNewOne) {
+  Cluster c;
+  const uint32_t old = c.leader();
+  c.cut_off = {old};
+  // The old leader takes it, and can't commit it.
+  ASSERT_EQ(c.ask(old, 9, lock_of("n", "lost")), Trouble::kNone);
+  const uint64_t taken_in = c.at(old).replica->term();
+  c.pass_ms(3000);
+  EXPECT_FALSE(c.at(old).replica->status().leads) << "without a quorum nobody leads for long";
+  EXPECT_TRUE(c.at(old).heard.outcomes.empty());
+  c.cut_off = {};
+  const uint32_t next = c.leader();
+  c.pass_ms(1000);
+  ASSERT_NE(next, old);
+  ASSERT_FALSE(c.at(old).heard.terms.empty());
+  EXPECT_GT(c.at(old).heard.terms.back(), taken_in) << "so it may be asked again";
+  EXPECT_TRUE(c.at(old).heard.outcomes.empty());
+  EXPECT_EQ(c.answer(old, lock_of("n", "again"))->result, Result::kGranted);
+}
+
+TEST(Cluster, AForwardThatIsLostWithItsConnectionIsSentAgain) {
+  Cluster c;
+  c.leader();
+  const uint32_t member = c.follower();
+  c.pass_ms(100);
+  c.cut_off = {member};
+  ASSERT_EQ(c.ask(member, 9, lock_of("n", "t")), Trouble::kNone);
+  c.pass_ms(100);
+  EXPECT_TRUE(c.at(member).heard.outcomes.empty());
+  c.cut_off = {};
+  c.pass_ms(700);
+  ASSERT_EQ(c.at(member).heard.outcomes.size(), 1u);
+  EXPECT_EQ(c.at(member).heard.outcomes[0].result, Result::kGranted);
+  EXPECT_GT(c.at(member).replica->status().forwards_again, 0u);
+}
+
+TEST(Cluster, ReadsAndKeepAlivesOnAnyMember) {
+  Cluster c;
+  c.leader();
+  c.pass_ms(100);
+  lock::Command open;
+  open.verb = lock::Verb::kOpenSession;
+  open.ttl_ms = 2000;
+  open.key = "0123456789abcdef";
+  const auto opened = c.answer(c.follower(), open);
+  ASSERT_EQ(opened->result, Result::kOpened);
+  for (uint32_t id = 1; id <= 3; ++id) {
+    auto& n = c.at(id);
+    n.replica->read(id);
+    n.replica->keep_alive({100 + id, base::SessionId{opened->session}, open.key, kAnyEpoch});
+    n.replica->keep_alive({200 + id, base::SessionId{opened->session}, "wrong", kAnyEpoch});
+    c.pass_ms(100);
+    ASSERT_TRUE(n.heard.reads.contains(id)) << "member " << id;
+    EXPECT_EQ(n.heard.reads[id], Trouble::kNone);
+    ASSERT_TRUE(n.heard.keep_alives.contains(100 + id)) << "member " << id;
+    EXPECT_TRUE(n.heard.keep_alives[100 + id].first.alive);
+    EXPECT_EQ(n.heard.keep_alives[100 + id].first.ttl_ms, 2000);
+    ASSERT_TRUE(n.heard.keep_alives.contains(200 + id));
+    EXPECT_FALSE(n.heard.keep_alives[200 + id].first.alive);
+  }
+}
+
+TEST(Cluster, WithoutAQuorumReadsAndKeepAlivesSaySo) {
+  Cluster c;
+  const uint32_t leader = c.leader();
+  c.pass_ms(100);
+  for (uint32_t id = 1; id <= 3; ++id)
+    if (id != leader) c.kill(id);
+  auto& n = c.at(leader);
+  n.replica->read(1);
+  n.replica->keep_alive({2, base::SessionId{1}, "x", kAnyEpoch});
+  c.pass_ms(5000);
+  ASSERT_TRUE(n.heard.reads.contains(1));
+  EXPECT_EQ(n.heard.reads[1], Trouble::kNoQuorum);
+  ASSERT_TRUE(n.heard.keep_alives.contains(2));
+  EXPECT_EQ(n.heard.keep_alives[2].second, Trouble::kNoQuorum);
+  EXPECT_EQ(c.ask(leader, 3, lock_of("n", "t")), Trouble::kNoQuorum);
+}
+
+TEST(Cluster, AMemberThatWasAwayForLongGetsASnapshot) {
+  Cluster c;
+  const uint32_t leader = c.leader();
+  const uint32_t away = c.follower();
+  c.kill(away);
+  for (int i = 0; i < 3; ++i) {
+    for (int k = 0; k < 20; ++k) ASSERT_TRUE(c.answer(leader, lock_of("n" + std::to_string(i * 100 + k), "t")));
+    c.at(leader).replica->begin_snapshot();
+    c.pass_ms(1500);
+  }
+  c.open(away);
+  c.pass_ms(3000);
+  EXPECT_EQ(c.at(away).heard.replaced, 1);
+  EXPECT_TRUE(c.same_state());
+  c.kill(away);
+  c.open(away);
+  c.pass_ms(500);
+  EXPECT_TRUE(c.same_state());
+  EXPECT_EQ(c.answer(away, lock_of("n0", "u"))->result, Result::kNotGranted);
+}
+
+TEST(Cluster, OneMemberGrowsToThreeAndShrinksAgain) {
+  Cluster c(1);
+  ASSERT_EQ(c.leader(), 1u);
+  const auto held = c.answer(1, lock_of("n", "t"));
+  ASSERT_EQ(held->result, Result::kGranted);
+  uint64_t cookie = 0;
+  const auto change = [&](uint32_t at, MemberChange::Kind kind, const Member& m) -> base::Status {
+    c.at(at).replica->change_members(++cookie, {kind, m});
+    for (int i = 0; i < 400 && !c.at(at).heard.changes.contains(cookie); ++i) c.pass_ms(5);
+    return c.at(at).heard.changes.contains(cookie) ? c.at(at).heard.changes[cookie]
+                                                   : base::Status(base::Code::kIo, "-");
+  };
+  for (uint32_t id = 2; id <= 3; ++id) {
+    c.make(id, {});
+    c.open(id);
+    const auto added = change(1, MemberChange::Kind::kAddLearner, Cluster::member(id));
+    ASSERT_TRUE(added.ok()) << added.message();
+    c.pass_ms(3000);
+    const auto promoted = change(1, MemberChange::Kind::kPromote, {id, "", ""});
+    ASSERT_TRUE(promoted.ok()) << promoted.message();
+  }
+  c.pass_ms(500);
+  EXPECT_TRUE(c.same_state());
+  EXPECT_EQ(c.at(3).heard.members.all().size(), 3u);
+  EXPECT_TRUE(c.at(3).replica->status().voter);
+  EXPECT_EQ(c.answer(3, lock_of("n", "u"))->result, Result::kNotGranted);
+
+  EXPECT_FALSE(change(1, MemberChange::Kind::kRemove, {1, "", ""}).ok()) << "the leader goes only after another leads";
+  ASSERT_TRUE(c.at(1).replica->transfer(2).ok());
+  c.pass_ms(500);
+  ASSERT_EQ(c.leader(), 2u);
+  c.kill(3);
+  c.pass_ms(1200);
+  const auto refused = change(2, MemberChange::Kind::kRemove, {1, "", ""});
+  EXPECT_FALSE(refused.ok()) << "2 and the dead 3 would have no majority";
+  c.open(3);
+  c.pass_ms(1500);
+  const auto removed = change(2, MemberChange::Kind::kRemove, {1, "", ""});
+  ASSERT_TRUE(removed.ok()) << removed.message();
+  c.pass_ms(500);
+  EXPECT_EQ(c.at(2).replica->members().all().size(), 2u);
+  EXPECT_GT(c.answer(3, lock_of("m", "u"))->fence, held->fence);
+}
+
+}  // namespace
+}  // namespace cleat::replica

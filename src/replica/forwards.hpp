@@ -1,0 +1,68 @@
+// Commands on their way to the leader. Each member numbers what it sends in one term; the leader of that term takes
+// each number once and in order, so that what is sent again after a lost connection is not done twice. What a term did
+// not take dies with it: whoever asked finds that out by Listener::on_term().
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "replica/peer_messages.hpp"
+
+namespace cleat::replica {
+
+// The side of the member that asks.
+class Forwards {
+ public:
+  static constexpr int64_t kAgainUs = 300'000;     // unanswered for so long: sent again
+  static constexpr size_t kMostBytes = 16u << 20;  // under way; beyond it nothing more is taken
+
+  // The message to send. Another term than before drops what was under way.
+  const std::string& add(uint64_t term, std::string_view runs, int64_t now_us);
+  void seen(const ForwardSeen&);
+  // All that is under way in this term, oldest first, if it is time (or `now_us` is not asked: a new connection).
+  bool overdue(int64_t now_us) const { return !batches_.empty() && now_us - sent_us_ >= kAgainUs; }
+  template <class Send>
+  void again(uint64_t term, int64_t now_us, const Send& send) {
+    enter(term);
+    sent_us_ = now_us;
+    for (const Batch& b : batches_) send(b.message);
+  }
+  bool full() const { return bytes_ >= kMostBytes; }
+  bool any() const { return !batches_.empty(); }
+
+ private:
+  struct Batch {
+    uint64_t number;
+    std::string message;
+  };
+  void enter(uint64_t term);
+
+  std::deque<Batch> batches_;
+  uint64_t term_ = 0, number_ = 0;
+  size_t bytes_ = 0;
+  int64_t sent_us_ = 0;
+};
+
+// The leader's side, for one term.
+class Takings {
+ public:
+  void clear() { taken_.clear(); }
+  // True: this is the next one of that member. False: it was taken already, or one before it is missing.
+  bool take(uint32_t member, uint64_t number) {
+    uint64_t& last = taken_[member];
+    if (number != last + 1) return false;
+    last = number;
+    return true;
+  }
+  uint64_t last(uint32_t member) const {
+    const auto it = taken_.find(member);
+    return it == taken_.end() ? 0 : it->second;
+  }
+
+ private:
+  std::map<uint32_t, uint64_t> taken_;
+};
+
+}  // namespace cleat::replica
