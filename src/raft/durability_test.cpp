@@ -112,6 +112,29 @@ TEST(Durability, FlipInTheMiddleOfManyFilesIsRefused) {
   EXPECT_EQ(reopen(o), payloads);
 }
 
+// raft-engine makes room for padding up to the alignment that a file's header names, or panics, when a bad record follows.
+TEST(Durability, AbsurdAlignmentIsRefusedBeforeTheEngineBelievesIt) {
+  TempDir dir(kMemory);
+  const Options o = one_voter(dir);
+  const auto payloads = fill(o, 5);
+  for (const std::string& file : {last_log(o), o.dir + "/log/0000000000000001.rewrite"}) {
+    const std::string whole = slurp(file);
+    ASSERT_GE(whole.size(), 72u) << file;
+    for (size_t at = 64; at < 72; ++at) {
+      std::string bad = whole + std::string(3000, 'g');
+      bad[at] = 0x10;
+      spit(file, bad);
+      auto group = Group::open(o);
+      ASSERT_FALSE(group.ok()) << file << " byte " << at;
+      EXPECT_EQ(group.status().code(), base::Code::kCorrupt);
+      EXPECT_THAT(group.status().message(), HasSubstr("has a bad header"));
+      EXPECT_EQ(slurp(file), bad);
+    }
+    spit(file, whole);
+  }
+  EXPECT_EQ(reopen(o), payloads);
+}
+
 TEST(Durability, CutTailIsRefusedUntilTheBoundIsGivenUp) {
   TempDir dir(kMemory);
   const Options o = one_voter(dir);

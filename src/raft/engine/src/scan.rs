@@ -1,6 +1,7 @@
 //! Reads the log files before raft-engine does. It checks only the last batch of each file, cuts a bad one off also where
 //! others follow, and panics over the hole; here such a file is found first, and named. Only the last file may end
-//! badly: all others were synced whole before the next was begun.
+//! badly: all others were synced whole before the next was begun. Of the last one the header is looked at: raft-engine
+//! would make room for padding up to the alignment that it names, however large, or panic.
 //!
 //! A file of raft-engine 0.4.2: magic, version u64, and in version 2 alignment u64; then batches: length << 8 | compression
 //! u64, offset of the footer u64 (both big-endian), entries and their CRC-32 (little-endian, absent without entries),
@@ -20,12 +21,14 @@ const VERSION_1: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 1];
 const VERSION_2: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0];
 const BATCH_HEADER: usize = 16;
 
-/// What is wrong with a file that is not the last, if anything is.
+/// What is wrong with a file, if anything is that no torn write can explain.
 pub fn find_damage(fs: &Fs, dir: &Path) -> io::Result<Option<String>> {
-    let mut files = Vec::new();
+    let (mut files, mut headers) = (Vec::new(), Vec::new());
     for e in std::fs::read_dir(dir)? {
         let name = e?.file_name().to_string_lossy().into_owned();
-        if let Some(seq) = name.strip_suffix(".raftlog").and_then(|s| s.parse::<u64>().ok()) {
+        if name.ends_with(".rewrite") {
+            headers.push(name);
+        } else if let Some(seq) = name.strip_suffix(".raftlog").and_then(|s| s.parse::<u64>().ok()) {
             files.push((seq, name));
         }
     }
@@ -35,7 +38,14 @@ pub fn find_damage(fs: &Fs, dir: &Path) -> io::Result<Option<String>> {
     if let Some(gap) = files.windows(2).rposition(|w| w[1].0 != w[0].0 + 1) {
         files.drain(..=gap);
     }
-    files.pop();
+    headers.extend(files.pop().map(|f| f.1));
+    for name in headers {
+        let mut head = [0; MAGIC.len() + VERSION_2.len()];
+        let n = fs.open(dir.join(&name), Permission::ReadOnly)?.read_at(0, &mut head)?;
+        if names_alignment(&head[..n]) {
+            return Ok(Some(format!("{name} has a bad header")));
+        }
+    }
     for (seq, name) in files {
         let file = fs.open(dir.join(&name), Permission::ReadOnly)?;
         let mut data = vec![0; file.file_size()?];
@@ -45,6 +55,12 @@ pub fn find_damage(fs: &Fs, dir: &Path) -> io::Result<Option<String>> {
         }
     }
     Ok(None)
+}
+
+/// Ours never do, and a header that was written in part has zeros there, too.
+fn names_alignment(data: &[u8]) -> bool {
+    let version_2 = data.strip_prefix(MAGIC).and_then(|rest| rest.strip_prefix(&VERSION_2[..8]));
+    version_2.is_some_and(|alignment| alignment.iter().any(|b| *b != 0))
 }
 
 fn check(data: &[u8], signature: u32) -> Result<(), usize> {
