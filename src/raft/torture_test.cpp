@@ -27,7 +27,7 @@ class Life {
     }
   }
 
-  uint64_t compactions = 0, purges = 0, refusals = 0, stops = 0, deaths_in_open = 0, acknowledged = 0;
+  uint64_t compactions = 0, purges = 0, refusals = 0, stops = 0, deaths_in_open = 0, full_starts = 0, acknowledged = 0;
 
  private:
   uint64_t roll(uint64_t n) {
@@ -37,11 +37,21 @@ class Life {
 
   void live() {
     if (roll(4) == 0) disk_.stop_after(roll(12));
+    const bool is_full = roll(4) == 0;
+    if (is_full) disk_.set_capacity(disk_.used_bytes() + roll(600));
     auto opened = Group::open(options_);
+    const bool needs_room = !disk_.stopped() && !opened.ok() && opened.status().code() == base::Code::kNoSpace;
+    if (needs_room) {
+      // Only a log that is new, or older than its snapshot, needs room to be opened.
+      ASSERT_TRUE(is_full && (acknowledged_.empty() || options_.snapshot)) << opened.status().message();
+      disk_.set_capacity(VirtualDisk::kUnlimited);
+      opened = Group::open(options_);
+    }
     if (disk_.stopped()) {
       ++deaths_in_open;
       return;
     }
+    full_starts += is_full && !needs_room;
     ASSERT_TRUE(opened.ok()) << opened.status().message();
     Group& group = **opened;
     seen_.clear();
@@ -110,13 +120,13 @@ TEST(Torture, WhateverWasAcknowledgedStays) {
   const char* more = std::getenv("CLEAT_TORTURE_SEEDS");
   const uint64_t seeds = more ? std::strtoull(more, nullptr, 10) : 30;
   const char* only = std::getenv("CLEAT_TORTURE_SEED");
-  uint64_t compactions = 0, purges = 0, refusals = 0, stops = 0, deaths_in_open = 0;
+  uint64_t compactions = 0, purges = 0, refusals = 0, stops = 0, deaths_in_open = 0, full_starts = 0;
   for (uint64_t seed = only ? std::strtoull(only, nullptr, 10) : 1; seed <= seeds; ++seed) {
     Life life(seed);
     life.run(20);
     ASSERT_FALSE(HasFailure()) << "again with CLEAT_TORTURE_SEED=" << seed << " --gtest_filter=Torture.*";
     compactions += life.compactions, purges += life.purges, refusals += life.refusals, stops += life.stops;
-    deaths_in_open += life.deaths_in_open;
+    deaths_in_open += life.deaths_in_open, full_starts += life.full_starts;
     if (only) break;
   }
   if (only) return;
@@ -125,6 +135,7 @@ TEST(Torture, WhateverWasAcknowledgedStays) {
   EXPECT_GT(refusals, seeds);
   EXPECT_GT(stops, seeds);
   EXPECT_GT(deaths_in_open, seeds / 2);
+  EXPECT_GT(full_starts, seeds);
 }
 
 }  // namespace

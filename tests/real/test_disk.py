@@ -97,6 +97,69 @@ def fill_log(holder):
     raise AssertionError("600 MB were written to a disk that has no room for them")
 
 
+def test_starts_on_a_full_disk(tmp_path, start_on):
+    """With not a byte left it comes up, tells what it holds, takes no new lock, and lets go."""
+    with disk.Disk(tmp_path, megabytes=700) as mounted:
+        node = start_on(mounted)
+        with node.connect() as holder:
+            fence = holder.do("LOCK", "held", "TOKEN", "t", "TTL", "600000")
+        for stop in (node.kill, node.stop, node.kill):
+            stop()
+            mounted.fill()
+            node.start()
+            with node.connect() as other:
+                wait_until(lambda: refused_as_full(other), what="DISKFULL")
+                assert other.do("CHECK", "held", "FENCE", fence) == 1
+        with node.connect() as other:
+            assert other.do("UNLOCK", "held", "TOKEN", "t") == 0
+            mounted.make_room()
+            wait_until(lambda: not refused_as_full(other), what="new locks after room was made")
+        node.kill()
+
+
+def test_uses_all_that_the_log_set_aside(tmp_path, start_on):
+    """A disk that the log's own files fill: each of them is used before nothing is answered."""
+    with disk.Disk(tmp_path, megabytes=60) as mounted:
+        mounted.fill(leave_bytes=42 << 20)
+        node = start_on(mounted, *without_free_space_watch())
+        fences = Fences()
+        workers = [Worker(number, "aside", fences, data_words=("a" * 4000, "b" * 4096)) for number in range(3)]
+        load = Load(node, workers)
+        wait_until(lambda: nothing_is_answered(node, workers), seconds=120, what="the log to meet the full disk")
+        assert not [file for file in set_aside(mounted) if file.stat().st_size == 16 << 20]
+        node.kill()
+        load.stop()
+        mounted.make_room()
+        node.start()
+        for worker in workers:
+            worker.check(node)
+        node.kill()
+
+
+def set_aside(mounted):
+    return list((mounted.path / "data" / "log").glob("*.reserved"))
+
+
+def test_starts_without_a_byte_for_the_log(tmp_path, start_on):
+    """It waits for room instead of giving up, and counts each start all the same."""
+    with disk.Disk(tmp_path, megabytes=60) as mounted:
+        node = start_on(mounted, *without_free_space_watch())
+        met_it = 0
+        for boot in range(2, 12):
+            node.stop()
+            for file in set_aside(mounted):
+                file.unlink()
+            mounted.fill()
+            node.start()
+            assert node.info()["boot"] == str(boot)
+            met_it += "the disk is full: nothing is answered" in node.log()
+        assert met_it > 3
+        mounted.make_room()
+        with node.connect() as connection:
+            assert connection.do("LOCK", "after", "WAIT", "0") > 0
+        node.kill()
+
+
 def without_free_space_watch():
     return ("--min-free-bytes", "0")
 

@@ -1,9 +1,11 @@
 //! The lower bound: the highest entry known to be on disk, in a small file of its own. raft-engine cuts its last file at
 //! the first bad record and cannot tell a torn tail from rot; a log that opens below the bound has lost entries that
-//! were acknowledged.
+//! were acknowledged. Beside it the boot count, in bytes that are there already: a node must be able to start on a disk
+//! without a free block, and may not use a count twice.
 //!
 //! Two slots of 512 bytes, written in turn, so that a torn write leaves the other: magic "CLBOUND1", group u64, number
-//! of the write u64, index u64, CRC-32 of these u32; little-endian. The valid slot with the higher number counts.
+//! of the write u64, index u64, CRC-32 of these u32; little-endian. The valid slot with the higher number counts. Behind
+//! them two of the same form for the boot count: magic "CLBOOTS1", the count as number, index 0.
 
 use std::io;
 use std::path::Path;
@@ -14,6 +16,7 @@ use crate::fs::{is_no_space, Fs, FsFile};
 use crate::hooks;
 
 const MAGIC: &[u8; 8] = b"CLBOUND1";
+const BOOT_MAGIC: &[u8; 8] = b"CLBOOTS1";
 const SLOT: usize = 512;
 const LEN: usize = 36;
 
@@ -22,6 +25,8 @@ pub struct Bound {
     group: u64,
     number: u64,
     pub index: u64,
+    /// How often the group was opened, as far as this file knows; 0: it does not.
+    pub boots: u64,
 }
 
 pub enum Found {
@@ -39,8 +44,8 @@ impl Bound {
             // Written aside: a process that dies here must not leave a file that looks damaged.
             let aside = dir.join("bound.new");
             let file = fs.create(&aside)?;
-            let mut b = Bound { file, group, number: 0, index: 0 };
-            b.file.write_all_at(0, &[0; 2 * SLOT])?;
+            let mut b = Bound { file, group, number: 0, index: 0, boots: 0 };
+            b.file.write_all_at(0, &[0; 4 * SLOT])?;
             b.put(0)?;
             b.file.sync()?;
             fs.rename(&aside, &path)?;
@@ -48,12 +53,17 @@ impl Bound {
             return Ok((b, Found::New));
         }
         let file = fs.open(&path, Permission::ReadWrite)?;
-        let mut buf = [0; 2 * SLOT];
+        let mut buf = [0; 4 * SLOT];
         let n = file.read_at(0, &mut buf)?;
-        let mut b = Bound { file, group, number: 0, index: 0 };
+        let mut b = Bound { file, group, number: 0, index: 0, boots: 0 };
         let (mut valid, mut foreign) = (false, None);
-        for slot in buf[..n].chunks(SLOT) {
-            if let Some((g, number, index)) = decode(slot) {
+        for slot in buf[..n].chunks(SLOT).skip(2) {
+            if let Some((g, boots, _)) = decode(BOOT_MAGIC, slot) {
+                b.boots = if g == group { b.boots.max(boots) } else { b.boots };
+            }
+        }
+        for slot in buf[..n].chunks(SLOT).take(2) {
+            if let Some((g, number, index)) = decode(MAGIC, slot) {
                 if g != group {
                     foreign = Some(g);
                 } else if !valid || number > b.number {
@@ -90,17 +100,26 @@ impl Bound {
         }
     }
 
+    /// Synced. Err: the disk is full, nothing changed.
+    pub fn count_boot(&mut self, boots: u64) -> io::Result<()> {
+        let slot = encode(BOOT_MAGIC, self.group, boots, 0);
+        self.file.write_all_at((2 + boots % 2) as usize * SLOT, &slot)?;
+        self.file.sync()?;
+        self.boots = boots;
+        Ok(())
+    }
+
     fn put(&mut self, index: u64) -> io::Result<()> {
         let number = self.number + 1;
-        self.file.write_all_at((number % 2) as usize * SLOT, &encode(self.group, number, index))?;
+        self.file.write_all_at((number % 2) as usize * SLOT, &encode(MAGIC, self.group, number, index))?;
         (self.number, self.index) = (number, index);
         Ok(())
     }
 }
 
-fn encode(group: u64, number: u64, index: u64) -> [u8; LEN] {
+fn encode(magic: &[u8; 8], group: u64, number: u64, index: u64) -> [u8; LEN] {
     let mut b = [0; LEN];
-    b[..8].copy_from_slice(MAGIC);
+    b[..8].copy_from_slice(magic);
     b[8..16].copy_from_slice(&group.to_le_bytes());
     b[16..24].copy_from_slice(&number.to_le_bytes());
     b[24..32].copy_from_slice(&index.to_le_bytes());
@@ -109,8 +128,8 @@ fn encode(group: u64, number: u64, index: u64) -> [u8; LEN] {
     b
 }
 
-fn decode(slot: &[u8]) -> Option<(u64, u64, u64)> {
+fn decode(magic: &[u8; 8], slot: &[u8]) -> Option<(u64, u64, u64)> {
     let u = |at: usize| u64::from_le_bytes(slot[at..at + 8].try_into().unwrap());
-    let ok = slot.len() >= LEN && slot[..8] == *MAGIC && slot[32..LEN] == crc32fast::hash(&slot[..32]).to_le_bytes();
+    let ok = slot.len() >= LEN && slot[..8] == *magic && slot[32..LEN] == crc32fast::hash(&slot[..32]).to_le_bytes();
     ok.then(|| (u(8), u(16), u(24)))
 }

@@ -203,6 +203,18 @@ impl RealFile {
         RealFile { file, path: path.to_path_buf(), fs: fs.clone(), filled_to: AtomicUsize::new(0) }
     }
 
+    /// A log file was set aside, so none would have to be made where there is no room.
+    fn has_next(&self) -> bool {
+        let dir = self.path.parent().filter(|_| self.path.extension().is_some_and(|e| e == "raftlog"));
+        let full_sized = |e: io::Result<std::fs::DirEntry>| {
+            e.is_ok_and(|e| {
+                e.path().extension().is_some_and(|x| x == "reserved")
+                    && e.metadata().is_ok_and(|m| m.len() as usize >= self.fs.fill_to.max(1))
+            })
+        };
+        dir.and_then(|d| std::fs::read_dir(d).ok()).is_some_and(|mut entries| entries.any(full_sized))
+    }
+
     fn truncate(&self, len: usize) -> io::Result<()> {
         if self.fs.recovering.load(Ordering::Acquire) {
             let size = self.file.metadata()?.len() as usize;
@@ -264,6 +276,8 @@ impl FsFile {
             FsFile::Virtual(v) => v.write_at(offset, bytes),
             FsFile::Real(r) => match r.file.write_all_at(bytes, offset as u64) {
                 Err(e) if !is_no_space(&e) => stop("writing", &r.path, &e),
+                // To this word raft-engine turns to its next file: one that was set aside has its blocks.
+                Err(e) if r.has_next() => Err(io::Error::other(format!("nospace: {e}"))),
                 other => other,
             },
         }

@@ -15,7 +15,7 @@ use raft_engine::{Command, Config, Engine, LogBatch, MessageExt, ReadableSize, R
 use crate::bound::{Bound, Found};
 use crate::fs::{is_no_space, Fs};
 use crate::hooks;
-use crate::load::load;
+use crate::load::{load, Loaded};
 use crate::record::{self, State};
 use crate::scan;
 use crate::vdisk::Disk;
@@ -208,20 +208,35 @@ fn open_locked(s: &Settings, fs: Arc<Fs>, lock: File, visit: Visit) -> Result<(L
         inner: Mutex::new(inner),
         _lock: lock,
     };
-    let mut state = loaded.state;
-    state.boot += 1;
-    {
-        let mut inner = log.lock();
-        if loaded.start_over {
-            log.replace(&mut inner, state.clone(), &[])?;
-        } else {
-            log.write(&mut inner, state.clone(), None, &[])?;
-        }
-    }
+    let state = log.begin(loaded)?;
     Ok((log, state))
 }
 
 impl Log {
+    /// Counts the boot and writes the first batch. On a disk without room for it the log is open all the same: the count
+    /// is on disk, and the next batch carries the state. A log that is new, or must be replaced, needs the room.
+    fn begin(&self, loaded: Loaded) -> Result<State, Failure> {
+        let mut inner = self.lock();
+        let mut state = loaded.state;
+        let is_new = state.boot == 0;
+        state.boot = state.boot.max(inner.bound.boots) + 1;
+        match inner.bound.count_boot(state.boot) {
+            Ok(()) if self.fs.stopped() => return fail(Why::Stopped, "a sync failed".into()),
+            Ok(()) => {}
+            Err(e) if is_no_space(&e) => return fail(Why::NoSpace, format!("no room to count the start: {e}")),
+            Err(e) => return fail(Why::Io, format!("cannot count the start: {e}")),
+        }
+        if loaded.start_over {
+            self.replace(&mut inner, state.clone(), &[])?;
+            return Ok(state);
+        }
+        match self.write(&mut inner, state.clone(), None, &[]) {
+            Err(f) if f.why == Why::NoSpace && !is_new => inner.state = state.clone(),
+            other => other?,
+        }
+        Ok(state)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap()
     }
@@ -307,10 +322,13 @@ impl Log {
             if self.fs.stopped() {
                 return fail(Why::Stopped, "a sync failed".into());
             }
-            if let raft_engine::Error::Io(io) = &e {
-                if is_no_space(io) {
+            match &e {
+                raft_engine::Error::Io(io) if is_no_space(io) => {
                     return fail(Why::NoSpace, format!("no room for the log: {io}"));
                 }
+                // It turned to a file that was set aside, and that one met the full disk too.
+                raft_engine::Error::TryAgain(text) => return fail(Why::NoSpace, format!("no room for the log: {text}")),
+                _ => {}
             }
             hooks::fatal(&format!("writing the log in {} failed: {e}", self.engine.path()));
         }
