@@ -132,9 +132,6 @@ struct Status {
   uint64_t elections = 0, stepped_down = 0, forwards = 0, forwards_again = 0, proposals_refused = 0,
            snapshots_installed = 0, durable = 0;
   int64_t last_sync_us = 0;  // how long the last synced write took
-  // The largest difference of clock rates that was measured against another member, in millionths, and against how many
-  // it was measured (time.md "Rates are watched"): none where there is one member.
-  int64_t clock_rate_difference_ppm = 0, clock_rate_members = 0;
 };
 
 class Replica {

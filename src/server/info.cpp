@@ -4,6 +4,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <fstream>
 
 #include "resp/connection_reply.hpp"
@@ -57,15 +59,29 @@ void clients_section(InfoText& text, const InfoSource& s) {
   text.line("output_buffer_bytes", number(s.output_bytes));
 }
 
+// Where clients reach the leader; empty: none is known.
+std::string_view leader_address(const InfoSource& s, const replica::Status& status) {
+  if (status.leads) return s.config.listen;
+  for (const replica::PeerStatus& peer : status.peers) {
+    if (status.leader != 0 && peer.id == status.leader) return peer.client_address;
+  }
+  return {};
+}
+
+int64_t clock_rate_difference_ppm(const replica::Status& status) {
+  int64_t most = 0;
+  for (const replica::PeerStatus& peer : status.peers) most = std::max(most, std::abs(peer.clock_ppm));
+  return most;
+}
+
 void replication_section(InfoText& text, const InfoSource& s, const replica::Status& status) {
   text.line("role", status.leads ? "leader" : "follower");
-  text.line("leader", status.leads ? std::string_view(s.config.listen) : std::string_view());
+  text.line("leader", leader_address(s, status));
   text.line("connected_slaves", 0);
   text.line("term", number(status.term));
   text.line("commit", number(status.commit));
   text.line("applied", number(status.applied));
-  text.line("clock_rate_difference_ppm", status.clock_rate_difference_ppm);
-  text.line("clock_rate_members", status.clock_rate_members);
+  text.line("clock_rate_difference_ppm", clock_rate_difference_ppm(status));
 }
 
 void locks_section(InfoText& text, const InfoSource& s, const lock::Totals& t) {

@@ -70,12 +70,16 @@ TEST_F(ServiceCommands, InfoNamesTheLeaderAndTheClockRates) {
   config_.listen = "127.0.0.1:7421";
   auto& a = connect();
   const std::string got = ask(a, "INFO replication");
-  for (const char* line :
-       {"role:leader", "leader:127.0.0.1:7421", "clock_rate_difference_ppm:0", "clock_rate_members:0"}) {
+  for (const char* line : {"role:leader", "leader:127.0.0.1:7421", "clock_rate_difference_ppm:0"}) {
     EXPECT_THAT(got, HasSubstr("\r\n" + std::string(line) + "\r\n"));
   }
   replica_->trouble = replica::Trouble::kNoQuorum;
   EXPECT_THAT(ask(a, "INFO replication"), HasSubstr("\r\nrole:follower\r\nleader:\r\n"));
+  replica_->peers = {{.id = 2, .client_address = "10.0.0.2:7420", .clock_ppm = 12},
+                     {.id = 3, .client_address = "10.0.0.3:7420", .clock_ppm = -340}};
+  replica_->leader = 3;
+  EXPECT_THAT(ask(a, "INFO replication"), AllOf(HasSubstr("\r\nrole:follower\r\nleader:10.0.0.3:7420\r\n"),
+                                                HasSubstr("\r\nclock_rate_difference_ppm:340\r\n")));
 }
 
 TEST_F(ServiceCommands, InfoOfOneSection) {

@@ -69,6 +69,8 @@ class DirectReplica final : public replica::Replica {
   replica::Status status() const override {
     replica::Status status;
     status.leads = trouble == replica::Trouble::kNone;
+    status.leader = leader;
+    status.peers = peers;
     return status;
   }
   void begin_snapshot() override {}
@@ -84,6 +86,8 @@ class DirectReplica final : public replica::Replica {
 
   replica::Trouble trouble = replica::Trouble::kNone;
   bool disk_full = false;
+  uint32_t leader = 0;  // of `peers`, when this one does not lead
+  std::vector<replica::PeerStatus> peers;
   bool stuck = false;  // what is asked stays undecided
   size_t most_commands = SIZE_MAX, commands_in_last_entry = 0;
   int steps = 0;
