@@ -131,6 +131,9 @@ std::string Cluster::standing() {
     out += fmt::format("\n    member {}: {}term {}, leader {}, commit {}, applied {}, {} holds, {} waiters, {} ghosts",
                        server->member(), server->leads() ? "leads, " : "", s.term, s.leader, s.commit, s.applied,
                        t.holds, t.waiters, t.ghosts);
+    for (const replica::PeerStatus& p : server->replica().peers())
+      out += fmt::format("\n        of {}: {}, match {}, snapshot {}", p.id, p.up ? "up" : "down", p.match,
+                         p.snapshot_percent);
   }
   for (const auto& c : clients)
     if (!c->done()) out += "\n    " + c->state();

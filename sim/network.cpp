@@ -69,7 +69,7 @@ void Network::break_wire(uint32_t from, uint32_t to) {
 
 void Network::send(uint32_t from, uint32_t to, std::string_view bytes, int64_t leaves_us) {
   Wire& w = wire(from, to);
-  if (!w.up || w.under_way + bytes.size() > plan_.wire_buffer) {
+  if (!w.up || (w.under_way > 0 && w.under_way + bytes.size() > plan_.wire_buffer)) {
     lost_ += w.up;
     return;
   }

@@ -291,11 +291,11 @@ void Server::schedule(int64_t us) {
 
 // Time on its own clock in which the server could listen, at most as much a turn as log time counts.
 int64_t Server::awake_now() const {
-  return awake_us_ + listened_us(world_.now_us - last_reading_us_);
+  return static_cast<int64_t>(awake_us_ + listened_us(world_.now_us - last_reading_us_));
 }
 
-int64_t Server::listened_us(int64_t real_us) const {
-  return std::clamp<int64_t>(static_cast<int64_t>(rate_ * static_cast<double>(real_us)), 0, 100'000);
+double Server::listened_us(int64_t real_us) const {
+  return std::clamp(rate_ * static_cast<double>(real_us), 0.0, 100'000.0);
 }
 
 void Server::turn() {
@@ -304,9 +304,9 @@ void Server::turn() {
   awake_us_ += listened_us(reading_us - last_reading_us_);
   last_reading_us_ = reading_us;
   if (alone())
-    checks_.awake(awake_us_);
+    checks_.awake(awake_now());
   else
-    self_.group->turn(self_.member, {world_.now_us, reading_us, awake_us_});
+    self_.group->turn(self_.member, {world_.now_us, reading_us, static_cast<int64_t>(awake_us_)});
   drain();
   vouch();
   if (!alone()) give_up_old_runs();
@@ -330,7 +330,7 @@ void Server::after_step() {
     checked_ = true;
     if (alone()) {
       checks_.recovered(s.applied, replica_->machine());
-      checks_.leads(awake_us_, replica_->machine());
+      checks_.leads(static_cast<int64_t>(awake_us_), replica_->machine());
     }
   }
   in_turn_us_ = 0;

@@ -144,7 +144,7 @@ class Server : public replica::Clock, private replica::Listener, private replica
   void reply(uint64_t id, const Reply&);
   void stop();
   int64_t awake_now() const;
-  int64_t listened_us(int64_t real_us) const;
+  double listened_us(int64_t real_us) const;
 
   World& world_;
   Checks& checks_;
@@ -173,13 +173,13 @@ class Server : public replica::Clock, private replica::Listener, private replica
   uint64_t cookie_ = 0, connection_ = 0, seq_ = 0, life_ = 0, turn_ = 0;
   int64_t scheduled_us_ = INT64_MAX, stalled_until_us_ = 0, in_turn_us_ = 0, busy_until_us_ = 0,
           undrained_until_us_ = -1;
-  int64_t awake_us_ = 0, last_reading_us_ = 0, disconnect_us_ = 0;
+  double awake_us_ = 0;
+  int64_t last_reading_us_ = 0, disconnect_us_ = 0;
   bool serving_ = false, checked_ = false, failing_ = false, stuck_ = false, reads_nothing_ = false;
   uint64_t snapshots_seen_ = 0;
   Membership self_;
   double rate_;
   int64_t sync_us_ = 0;  // of this turn so far
-  uint64_t applied_term_ = 0;
   bool unreachable_ = false, dying_ = false;
   std::deque<PeerInput> peer_inputs_;
   std::set<uint32_t> known_;

@@ -48,8 +48,8 @@ void Server::vouch() {
     const bool unanswered = c.waiting != 0 || c.busy || !c.run.empty() || !c.queue.empty();
     if (unanswered && c.session != 0 && !c.vanished) {
       replica_->vouch({c.session}, 0);
-      heard(c.session, awake_us_);
-      if (world_.telling()) world_.say(fmt::format("vouched for {}, awake {} drained", c.session, awake_us_));
+      heard(c.session, static_cast<int64_t>(awake_us_));
+      if (world_.telling()) world_.say(fmt::format("vouched for {}", c.session));
     }
     if (c.implicit != 0) replica_->vouch({c.implicit}, silent_ms);
   }
@@ -79,7 +79,7 @@ void Server::feed_run(uint64_t id, Connection& c) {
   if (replica_->begin_run({self_.member, replica_->boot(), number_of(id)}) != Trouble::kNone)
     return hold_or_refuse(id, c);
   c.held_since_us = -1;
-  c.run_term = replica_->status().term;
+  c.run_term = replica_->term();
   c.run_since_us = world_.now_us;
   while (!c.queue.empty() && c.queue.front().kind == Kind::kCommand) {
     Request& r = c.queue.front();
@@ -131,7 +131,7 @@ void Server::feed_closed(uint64_t id, Connection& c) {
   if (replica_->begin_run({self_.member, replica_->boot(), number_of(id)}) != Trouble::kNone) return;
   if (replica_->add(closed) != Trouble::kNone) return;
   c.told_closed = true;
-  c.told_term = replica_->status().term;
+  c.told_term = replica_->term();
 }
 
 void Server::feed_undelivered() {
@@ -146,7 +146,7 @@ void Server::feed_undelivered() {
     if (replica_->begin_run({self_.member, replica_->boot(), 0}) != Trouble::kNone) return;
     if (replica_->add(c) != Trouble::kNone) return;
     u.told = true;
-    u.told_term = replica_->status().term;
+    u.told_term = replica_->term();
   }
   if (alone()) undelivered_.clear();
 }
@@ -212,7 +212,7 @@ void Server::on_outcome(const lock::Outcome& o) {
   if (o.result == lock::Result::kOpened || o.result == lock::Result::kAttached) {
     c.session = o.session.value;
     c.epoch = o.session_epoch;
-    heard(c.session, awake_us_);
+    heard(c.session, static_cast<int64_t>(awake_us_));
   }
   if (o.verb == lock::Verb::kCloseSession && o.result == lock::Result::kDone) c.session = 0;
   if (request.c.by == lock::By::kImplicit && o.session) c.implicit = o.session.value;

@@ -117,7 +117,6 @@ void Server::on_leadership(bool leads, uint64_t term) {
 
 // Whatever was taken in an older term and did not come by now never will: it is asked again, in its place.
 void Server::on_term(uint64_t term) {
-  applied_term_ = term;
   if (alone()) return;
   self_.group->term_begins(self_.member);
   for (auto& [id, c] : connections_) {
@@ -163,11 +162,11 @@ void Server::on_log(int level, std::string_view line) {
   world_.say(fmt::format("node {} says: {}", self_.member, line));
 }
 
-void Server::on_entry(uint64_t index, uint64_t, std::string_view bytes, bool replayed) {
+void Server::on_entry(uint64_t index, uint64_t term, std::string_view bytes, bool replayed) {
   const int64_t earliest_us = world_.now_us + in_turn_us_;
   if (alone()) return checks_.entry(index, bytes, replayed, earliest_us);
-  self_.group->entry(self_.member, {index, applied_term_, replayed, earliest_us, world_.now_us + elapsed_in_turn_us()},
-                     bytes, replica_ ? &replica_->machine() : nullptr);
+  self_.group->entry(self_.member, {index, term, replayed, earliest_us, world_.now_us + elapsed_in_turn_us()}, bytes,
+                     replica_ ? &replica_->machine() : nullptr);
   if (replica_) note_met(bytes);
 }
 
