@@ -137,6 +137,15 @@ void Peers::Impl::ask(Link& link) {
   }
 }
 
+void Peers::Impl::ask_again(Link& link) {
+  if (link.lost || !link.admitted) return;
+  const uint64_t key = link.end == PeerEnd::kDialed ? link.dialed->key : 0;
+  const base::Status status = handler_.admit(link.end, key, link.channel->theirs());
+  if (link.lost || status.ok()) return;
+  link.channel->refuse(status.message());
+  pump(link);
+}
+
 // false: held, or the link was lost.
 bool Peers::Impl::hand_over(Link& link) {
   for (;;) {
@@ -241,6 +250,9 @@ void Peers::Impl::turn(int64_t now_us) {
                              options_.handshake_us / 1000));
     }
   }
+  if (std::exchange(ask_again_, false)) {
+    for (size_t i = 0; i < links_.size(); ++i) ask_again(*links_[i]);
+  }
   reap();
   for (const auto& [key, d] : dialed_) {
     if (!d->link && d->question == 0 && now_us >= d->next_try_us) try_dial(*d);
@@ -249,7 +261,7 @@ void Peers::Impl::turn(int64_t now_us) {
 }
 
 std::optional<int64_t> Peers::Impl::next_wake_us() const {
-  if (any_lost_ || unheld_) return now_us_;
+  if (any_lost_ || unheld_ || ask_again_) return now_us_;
   std::optional<int64_t> wake;
   const auto at = [&wake](int64_t us) { wake = wake ? std::min(*wake, us) : us; };
   for (const auto& [key, d] : dialed_) {
@@ -291,6 +303,9 @@ void Peers::set_hello(PeerHello mine) {
 }
 void Peers::reconnect() {
   impl_->reconnect();
+}
+void Peers::admit_again() {
+  impl_->admit_again();
 }
 base::Status Peers::listen(const Address& address) {
   return impl_->listen(address);

@@ -85,6 +85,10 @@ class Peers {
   // on_down() and on_accepted_down() in the next turn().
   void reconnect();
 
+  // The rules have changed: asks admit() anew, in the next turn(), for every connection that stands, and ends those
+  // that are refused now, with the reason.
+  void admit_again();
+
   // kInvalid: an address beyond loopback without a secret; kBusy, kIo: as Listener. Once.
   base::Status listen(const Address&);
   const Address& address() const;  // where it listens, with the port really used

@@ -24,6 +24,7 @@ class Peers::Impl {
 
   void set_hello(PeerHello mine) { mine_ = std::move(mine); }
   void reconnect();
+  void admit_again() { ask_again_ = true; }
   base::Status listen(const Address&);
   const Address& address() const;
   void dial(uint64_t key, const Address&, uint32_t to_member);
@@ -75,6 +76,7 @@ class Peers::Impl {
   void read(Link&);
   bool pump(Link&);  // what has arrived; false: nothing more is to be read now
   void ask(Link&);
+  void ask_again(Link&);
   bool hand_over(Link&);
   void write(Link&);
   void watch(Link&);
@@ -113,7 +115,7 @@ class Peers::Impl {
   std::mt19937_64 random_;
   uint64_t last_question_ = 0;
   int64_t now_us_ = 0;
-  bool held_ = false, unheld_ = false, any_lost_ = false, left_ = false, left_before_ = false;
+  bool held_ = false, unheld_ = false, ask_again_ = false, any_lost_ = false, left_ = false, left_before_ = false;
 };
 
 }  // namespace cleat::net

@@ -53,7 +53,7 @@ struct Node final : PeerHandler {
 
   base::Status admit(PeerEnd end, uint64_t key, const PeerHello& theirs) override {
     asked.emplace_back(end, key, theirs);
-    return verdict;
+    return theirs.member == refused.first ? refused.second : verdict;
   }
   void on_up(uint64_t key, const PeerHello& theirs) override {
     up[key] = theirs;
@@ -73,6 +73,7 @@ struct Node final : PeerHandler {
   const uint32_t member;
   PeerHello hello;
   base::Status verdict;
+  std::pair<uint32_t, base::Status> refused;
   bool hold_after_each = false;
   std::vector<std::string> greetings;
   std::vector<std::tuple<PeerEnd, uint64_t, PeerHello>> asked;
@@ -411,6 +412,30 @@ TEST_F(PeersTest, BeyondLoopbackASecretIsNeeded) {
   a.peers.turn(1'000'000);
   EXPECT_EQ(a.peers.state(kB)->trouble,
             "it is on another machine, and without a cluster secret members talk on loopback only");
+}
+
+TEST_F(PeersTest, RulesThatChangeReachConnectionsThatStand) {
+  Node& a = add(kA);
+  Node& b = add(kB);
+  Node& c = add(kC);
+  for (Node* node : {&a, &c}) {
+    node->dial(b);
+    b.dial(*node);
+  }
+  ASSERT_TRUE(turn_until([&] { return b.up.size() == 2 && a.up.size() == 1 && c.up.size() == 1; }));
+  ASSERT_TRUE(turn_until([&] { return b.peers.accepted() == 2; }));
+  b.peers.admit_again();
+  turn();
+  EXPECT_EQ(b.asked.size(), 8u) << "all four once more";
+  EXPECT_EQ(b.up.size(), 2u);
+  b.refused = {kA, {base::Code::kInvalid, "member 1 was removed"}};
+  b.peers.admit_again();
+  EXPECT_TRUE(b.peers.next_wake_us().has_value());
+  ASSERT_TRUE(turn_until([&] { return a.up.empty() && a.peers.accepted() == 0; }));
+  EXPECT_EQ(a.peers.state(kB)->trouble, "it refused: member 1 was removed");
+  EXPECT_EQ(b.up.count(kC), 1u);
+  EXPECT_EQ(c.up.size(), 1u);
+  EXPECT_EQ(b.peers.accepted(), 1u);
 }
 
 TEST_F(PeersTest, ANewHelloIsSaidAfterReconnect) {
