@@ -59,7 +59,8 @@ TEST(Founding, ThreeThatAreEmptyFound) {
 }
 
 TEST(Founding, GoldenId) {
-  EXPECT_EQ(cluster_text(founded_cluster_id(kList, {nonce(1), nonce(2), nonce(3)})), "e8812740f7f0ebaf95cf02d0b7e41927");
+  EXPECT_EQ(cluster_text(founded_cluster_id(kList, {nonce(1), nonce(2), nonce(3)})),
+            "e8812740f7f0ebaf95cf02d0b7e41927");
   EXPECT_EQ(cluster_text(found_alone("node", "", nonce(9)).cluster), "b672268c3fe8c1ee979b1d15eee3efa0");
 }
 

@@ -4,8 +4,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdlib>
 #include <fstream>
 
 #include "resp/connection_reply.hpp"
@@ -60,18 +58,12 @@ void clients_section(InfoText& text, const InfoSource& s) {
 }
 
 // Where clients reach the leader; empty: none is known.
-std::string_view leader_address(const InfoSource& s, const replica::Status& status) {
+std::string leader_address(const InfoSource& s, const replica::Status& status) {
   if (status.leads) return s.config.listen;
-  for (const replica::PeerStatus& peer : status.peers) {
+  for (const replica::PeerStatus& peer : s.replica.peers()) {
     if (status.leader != 0 && peer.id == status.leader) return peer.client_address;
   }
   return {};
-}
-
-int64_t clock_rate_difference_ppm(const replica::Status& status) {
-  int64_t most = 0;
-  for (const replica::PeerStatus& peer : status.peers) most = std::max(most, std::abs(peer.clock_ppm));
-  return most;
 }
 
 void replication_section(InfoText& text, const InfoSource& s, const replica::Status& status) {
@@ -81,7 +73,7 @@ void replication_section(InfoText& text, const InfoSource& s, const replica::Sta
   text.line("term", number(status.term));
   text.line("commit", number(status.commit));
   text.line("applied", number(status.applied));
-  text.line("clock_rate_difference_ppm", clock_rate_difference_ppm(status));
+  text.line("clock_rate_difference_ppm", status.worst_clock_ppm);
 }
 
 void locks_section(InfoText& text, const InfoSource& s, const lock::Totals& t) {

@@ -75,8 +75,10 @@ TEST_F(ServiceCommands, InfoNamesTheLeaderAndTheClockRates) {
   }
   replica_->trouble = replica::Trouble::kNoQuorum;
   EXPECT_THAT(ask(a, "INFO replication"), HasSubstr("\r\nrole:follower\r\nleader:\r\n"));
-  replica_->peers = {{.id = 2, .client_address = "10.0.0.2:7420", .clock_ppm = 12},
-                     {.id = 3, .client_address = "10.0.0.3:7420", .clock_ppm = -340}};
+  replica_->members.resize(2);
+  replica_->members[0].id = 2, replica_->members[0].client_address = "10.0.0.2:7420";
+  replica_->members[1].id = 3, replica_->members[1].client_address = "10.0.0.3:7420";
+  replica_->worst_clock_ppm = 340;
   replica_->leader = 3;
   EXPECT_THAT(ask(a, "INFO replication"), AllOf(HasSubstr("\r\nrole:follower\r\nleader:10.0.0.3:7420\r\n"),
                                                 HasSubstr("\r\nclock_rate_difference_ppm:340\r\n")));

@@ -70,9 +70,10 @@ class DirectReplica final : public replica::Replica {
     replica::Status status;
     status.leads = trouble == replica::Trouble::kNone;
     status.leader = leader;
-    status.peers = peers;
+    status.worst_clock_ppm = worst_clock_ppm;
     return status;
   }
+  std::vector<replica::PeerStatus> peers() const override { return members; }
   void begin_snapshot() override {}
   base::Status close() override { return {}; }
   void expire(base::SessionId id) {
@@ -87,7 +88,8 @@ class DirectReplica final : public replica::Replica {
   replica::Trouble trouble = replica::Trouble::kNone;
   bool disk_full = false;
   uint32_t leader = 0;  // of `peers`, when this one does not lead
-  std::vector<replica::PeerStatus> peers;
+  int64_t worst_clock_ppm = 0;
+  std::vector<replica::PeerStatus> members;
   bool stuck = false;  // what is asked stays undecided
   size_t most_commands = SIZE_MAX, commands_in_last_entry = 0;
   int steps = 0;

@@ -1,6 +1,6 @@
-// What was taken and is not decided in time is answered UNKNOWN (protocol.md "Forwarding"), so that no client hangs for as
-// long as a log waits for its disk. The decision, when it comes, finds that its request is answered and is not told; a
-// repetition with the same REQ or TOKEN gets it.
+// What was taken and is not decided in time is answered UNKNOWN (protocol.md "Forwarding"), so that no client hangs for
+// as long as a log waits for its disk. The decision, when it comes, finds that its request is answered and is not told;
+// a repetition with the same REQ or TOKEN gets it.
 #include "resp/errors.hpp"
 #include "server/service.hpp"
 
