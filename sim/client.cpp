@@ -173,28 +173,27 @@ void Client::lock_something() {
   ask(r);
 }
 
-void Client::let_go(Held& h) {
+Request Client::about(const Held& h, Verb verb) {
   Request r;
   fill_by(r);
-  r.c.verb = Verb::kUnlock;
+  r.c.verb = verb;
   r.name = h.name;
   r.token = h.token;
-  r.c.fence = {h.fence};
-  if (world_.rng.chance(0.6) && sort_ != Sort::kToken) r.req = fmt::format("u{}-{}", id_, number_ + 1);
   r.owner = held_owner_[h.fence];
+  r.c.fence = {h.fence};
+  return r;
+}
+
+void Client::let_go(Held& h) {
+  Request r = about(h, Verb::kUnlock);
+  if (world_.rng.chance(0.6) && sort_ != Sort::kToken) r.req = fmt::format("u{}-{}", id_, number_ + 1);
   h.unlocking = true;
   beliefs_.holds.erase(h.fence);
   ask(r);
 }
 
 void Client::renew(Held& h) {
-  Request r;
-  fill_by(r);
-  r.c.verb = Verb::kRenew;
-  r.name = h.name;
-  r.token = h.token;
-  r.owner = held_owner_[h.fence];
-  r.c.fence = {h.fence};
+  Request r = about(h, Verb::kRenew);
   r.c.ttl_ms = world_.rng.in(500, 2500);
   // A hold without TTL gets one, which may be all that is ever heard of this: it is believed in no longer than that.
   if (const auto b = beliefs_.holds.find(h.fence); b != beliefs_.holds.end() && ttl_ends_[h.fence] == INT64_MAX) {
@@ -204,12 +203,7 @@ void Client::renew(Held& h) {
 }
 
 void Client::put(Held& h) {
-  Request r;
-  fill_by(r);
-  r.c.verb = Verb::kPut;
-  r.name = h.name;
-  r.token = h.token;
-  r.owner = held_owner_[h.fence];
+  Request r = about(h, Verb::kPut);
   r.data = "new";
   r.c.has_data = true;
   ask(r);

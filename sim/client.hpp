@@ -51,6 +51,7 @@ class Client : public Receiver {
   void connect();
   void act();
   void lock_something();
+  Request about(const Held&, lock::Verb);
   void let_go(Held&);
   void renew(Held&);
   void put(Held&);

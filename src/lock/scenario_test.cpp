@@ -2,12 +2,10 @@
 // says stands below it, indented. CLEAT_RECORD=1 writes the files anew; read the difference before it is committed.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <set>
 #include <sstream>
 
+#include "base/recorded_testing.hpp"
 #include "lock/scenario_testing.hpp"
 
 namespace cleat::lock {
@@ -293,34 +291,12 @@ class Story {
   std::vector<std::unique_ptr<std::string>> texts_;  // what the commands' views point into
 };
 
-std::string play(const std::string& text) {
-  Story story;
-  std::istringstream in(text);
-  std::string out;
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("  ")) continue;  // what was said before
-    out += line + "\n";
-    if (line.empty() || line[0] == '#') continue;
-    out += story.tell(line);
-  }
-  return out;
-}
-
 TEST(Scenario, AllSayWhatIsRecorded) {
-  int played = 0;
-  for (const auto& file : std::filesystem::directory_iterator(CLEAT_SOURCE_DIR "/tests/scenarios")) {
-    if (file.path().extension() != ".txt") continue;
-    SCOPED_TRACE(file.path().filename().string());
-    std::ifstream in(file.path());
-    const std::string recorded((std::istreambuf_iterator<char>(in)), {});
-    const std::string said = play(recorded);
-    if (std::getenv("CLEAT_RECORD"))
-      std::ofstream(file.path()) << said;
-    else
-      EXPECT_EQ(said, recorded);
-    ++played;
-  }
-  EXPECT_GE(played, 10);
+  const auto play = [](const std::string& text) {
+    Story story;
+    return base::testing::replay(text, [&](const std::string& line) { return story.tell(line); });
+  };
+  EXPECT_GE(base::testing::play_recorded(CLEAT_SOURCE_DIR "/tests/scenarios", play), 10);
 }
 
 }  // namespace

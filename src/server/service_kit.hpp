@@ -208,6 +208,18 @@ class ServiceTest : public ::testing::Test {
     run();
   }
 
+  // It goes in the very turn in which what it sends is decided.
+  void cut(Client& client, std::string_view line) {
+    send(client, line);
+    service_->begin_turn();
+    std::copy(client.coming.begin(), client.coming.end(), client.connection->input.space().data());
+    service_->received(*client.connection, std::exchange(client.coming, {}).size());
+    service_->disconnected(*client.connection);
+    service_->finish_turn();
+    service_->destroy_gone();
+    run();
+  }
+
   Config config_;
   TestClock clock_;
   int64_t silent_ms_ = -1;

@@ -8,11 +8,9 @@
 // {key a} is the key that client a was told last; it shows as <key of a>.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <sstream>
 
+#include "base/recorded_testing.hpp"
 #include "server/service_kit.hpp"
 
 namespace cleat::server {
@@ -89,16 +87,12 @@ class WireScenario : public ServiceTest {
     config_ = Config();
     clock_ = TestClock();
     start();
-    std::istringstream in(text);
-    std::string out;
-    for (std::string line; std::getline(in, line);) {
-      if (line.starts_with("  ")) continue;  // what was said before
-      out += line + "\n";
-      if (line.empty() || line[0] == '#') continue;
+    return base::testing::replay(text, [this](const std::string& line) {
       tell(line);
+      std::string out;
       for (const auto& [name, client] : names_) out += said(name, *client);
-    }
-    return out;
+      return out;
+    });
   }
 
  private:
@@ -133,17 +127,6 @@ class WireScenario : public ServiceTest {
       send(from, text.substr(at, end - at));
       at = end + 3;
     }
-    run();
-  }
-
-  void cut(Client& from, const std::string& line) {
-    send(from, line);
-    service_->begin_turn();
-    std::copy(from.coming.begin(), from.coming.end(), from.connection->input.space().data());
-    service_->received(*from.connection, std::exchange(from.coming, {}).size());
-    service_->disconnected(*from.connection);
-    service_->finish_turn();
-    service_->destroy_gone();
     run();
   }
 
@@ -182,18 +165,8 @@ class WireScenario : public ServiceTest {
 };
 
 TEST_F(WireScenario, AllSayWhatIsRecorded) {
-  int played = 0;
-  for (const auto& file : std::filesystem::directory_iterator(CLEAT_SOURCE_DIR "/tests/scenarios/wire")) {
-    SCOPED_TRACE(file.path().filename().string());
-    std::ifstream in(file.path());
-    const std::string recorded((std::istreambuf_iterator<char>(in)), {});
-    const std::string said = play(recorded);
-    if (std::getenv("CLEAT_RECORD"))
-      std::ofstream(file.path()) << said;
-    else
-      EXPECT_EQ(said, recorded);
-    ++played;
-  }
+  const auto played = base::testing::play_recorded(CLEAT_SOURCE_DIR "/tests/scenarios/wire",
+                                                   [this](const std::string& text) { return play(text); });
   EXPECT_GE(played, 5);
 }
 

@@ -17,19 +17,25 @@ def pytest_configure(config):
 
 
 @pytest.fixture
-def make_node(tmp_path):
-    """Makes nodes with the options given; all are killed at the end, and their logs shown if the test failed."""
+def started():
+    """Nodes to be killed at the end; their logs are shown if the test failed."""
     nodes = []
-
-    def make(*options, name="data", **more):
-        node = Node(tmp_path / name, *options, **more)
-        nodes.append(node)
-        return node.start()
-
-    yield make
+    yield nodes
     for node in nodes:
         node.kill()
         print(f"--- log of {node.data.name}\n{node.log()[-8000:]}")
+
+
+@pytest.fixture
+def make_node(tmp_path, started):
+    """Makes nodes with the options given."""
+
+    def make(*options, name="data", **more):
+        node = Node(tmp_path / name, *options, **more)
+        started.append(node)
+        return node.start()
+
+    return make
 
 
 @pytest.fixture
@@ -44,17 +50,13 @@ def connection(node):
 
 
 @pytest.fixture
-def start_on(tmp_path):
-    """Starts nodes whose data lies on the disk given; kills them before the disk goes."""
-    nodes = []
+def start_on(tmp_path, started):
+    """Starts nodes whose data lies on the disk given, which must be there longer than they: ask for it before this."""
 
     def start(mounted, *options, data="data"):
         node = Node(mounted.path / data, *options)
-        node.log_path = tmp_path / f"node{len(nodes)}.log"
-        nodes.append(node)
+        node.log_path = tmp_path / f"node{len(started)}.log"
+        started.append(node)
         return node.start()
 
-    yield start
-    for node in nodes:
-        node.kill()
-        print(f"--- log\n{node.log()[-6000:]}")
+    return start
