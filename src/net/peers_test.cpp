@@ -349,6 +349,23 @@ TEST_F(PeersTest, WhoDoesNotAnswerIsGivenUpAndTriedAgain) {
   ASSERT_TRUE(turn_until([&] { return (times += silent->accept().has_value()) == 2; }, 100));
 }
 
+// As a process that is stopped: its kernel answers, and takes nothing once its buffers are full. Real time passes here,
+// since the kernel measures it.
+TEST_F(PeersTest, WhoTakesNothingForTooLongIsLost) {
+  Node& a = add(kA, changed([](PeersOptions& o) { o.silent_us = 300'000; }));
+  Node& b = add(kB);
+  a.dial(b);
+  ASSERT_TRUE(turn_until([&] { return !a.up.empty(); }));
+  const std::string message(1u << 20, 'x');
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(a.peers.send(kB, message));
+  a.peers.flush();
+  for (int i = 0; i < 1'000 && !a.up.empty(); ++i) {
+    for (const Ready& r : a.poller.wait(20)) a.peers.take(r);
+  }
+  EXPECT_THAT(a.up, IsEmpty());
+  EXPECT_EQ(a.peers.state(kB)->trouble, "Connection timed out");
+}
+
 TEST_F(PeersTest, PausesGrowAndDiffer) {
   const auto pauses = [](uint64_t seed) {
     Node a(kA, changed([&](PeersOptions& o) { o.seed = seed; }));

@@ -37,7 +37,6 @@ Resolver::Answer resolve(uint64_t question, const Address& name) {
   addrinfo wanted{};
   wanted.ai_family = AF_UNSPEC;
   wanted.ai_socktype = SOCK_STREAM;
-  wanted.ai_flags = AI_ADDRCONFIG;
   addrinfo* found = nullptr;
   const int error = getaddrinfo(name.host.c_str(), nullptr, &wanted, &found);
   for (const addrinfo* at = found; at; at = at->ai_next) {
