@@ -123,6 +123,7 @@ Outcome Asker::ask(const Try& one_try, Effort effort, TimePoint deadline) {
       if (!undecided(out.answer)) return out;
       out.maybe_done |= !out.answer.ok() || out.answer->error_code() == "UNKNOWN";
     } else {
+      contact |= there.code() == Code::kIo;  // somebody was there
       out.answer = there;
     }
     connection_.close();

@@ -33,8 +33,8 @@ class Asker {
 
   // A read. Each member is asked at most once.
   Outcome read(const Words& words, TimePoint deadline);
-  // What may safely be said twice. While nobody can be reached at all: as a read. From then on it is repeated, at one
-  // member after the other, until it is decided or the deadline has passed.
+  // What may safely be said twice. While no connection can be made at all: as a read. From then on it is repeated, at
+  // one member after the other, until it is decided or the deadline has passed.
   Outcome change(const Words& words, TimePoint deadline);
   // The same for a LOCK by token that may wait; it must carry ASYNC and REQ `req`. `words` is called for each sending,
   // for what is left of the wait changes. A decision that was pushed is answered as the map of FULL. While it waits,

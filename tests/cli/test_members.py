@@ -144,6 +144,18 @@ class Outcomes(Several):
         done = self.cleat("show", "a", status=69)
         self.assertEqual(done.stderr, "cleat show: NOQUORUM there is no leader\n")
 
+    def test_one_that_is_there_but_breaks_is_tried_until_it_works(self):
+        def breaks_thrice(c):
+            if len(fake.connections) > 3:
+                c.greet()
+                c.ask()
+                c.say(b":0\r\n")
+                c.ask()
+        fake = self.serve(breaks_thrice)
+        self.environment["CLEAT_SERVER"] = fake.url
+        self.cleat("unlock", "a", "--token", "t", status=0)
+        self.assertEqual(len(fake.connections), 4)
+
     def test_an_answer_that_was_lost_is_asked_for_again(self):
         gates = self.gates()
         for gate in gates:
