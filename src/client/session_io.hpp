@@ -1,5 +1,4 @@
-// A session and the socket that it speaks over: what the owner of a poll loop calls. One thread; nothing blocks but the
-// look-up of a host's name.
+// A session and the socket that it speaks over: what the owner of a poll loop calls. One thread; nothing blocks.
 #pragma once
 
 #include "client/session.hpp"

@@ -1,6 +1,5 @@
 #include "client/socket.hpp"
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -47,19 +46,26 @@ void Alarm::drain() {
 
 Status Socket::start(const Endpoint& endpoint) {
   close();
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  const int error = getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(), &hints, &found);
-  if (error != 0) return {Code::kIo, std::string("the host's name can't be looked up: ") + gai_strerror(error)};
-  addresses_.clear();
-  for (const addrinfo* a = found; a != nullptr; a = a->ai_next) {
-    addresses_.push_back({std::string(reinterpret_cast<const char*>(a->ai_addr), a->ai_addrlen), a->ai_family});
-  }
-  freeaddrinfo(found);
+  Found numeric = look_up(endpoint, true);
+  if (numeric.error.empty()) return try_all(std::move(numeric));
+  endpoint_ = endpoint;
+  looking_up_ = &lookups_.of(endpoint);
+  phase_ = Phase::kConnecting;
+  return {};
+}
+
+Status Socket::finish_look_up() {
+  if (!looking_up_->done()) return {};
+  Found found = looking_up_->result();
+  looking_up_ = nullptr;
+  lookups_.forget(endpoint_);
+  return try_all(std::move(found));
+}
+
+Status Socket::try_all(Found found) {
+  addresses_ = std::move(found.addresses);
   next_ = 0;
-  last_error_ = "it has no address";
+  last_error_ = std::move(found.error);
   return try_next();
 }
 
@@ -85,6 +91,7 @@ Status Socket::try_next() {
 }
 
 Status Socket::finish_connect() {
+  if (looking_up_ != nullptr) return finish_look_up();
   int error = 0;
   socklen_t size = sizeof error;
   getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
@@ -98,11 +105,12 @@ Status Socket::finish_connect() {
 
 void Socket::close() {
   fd_.reset();
+  looking_up_ = nullptr;
   phase_ = Phase::kClosed;
 }
 
 short Socket::wanted(bool has_output) const {
-  if (phase_ == Phase::kConnecting) return POLLOUT;
+  if (phase_ == Phase::kConnecting) return looking_up_ != nullptr ? POLLIN : POLLOUT;
   return static_cast<short>(has_output ? POLLIN | POLLOUT : POLLIN);
 }
 

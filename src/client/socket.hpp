@@ -10,6 +10,7 @@
 #include "base/status.hpp"
 #include "client/boot_clock.hpp"
 #include "client/endpoint.hpp"
+#include "client/lookup.hpp"
 
 namespace cleat::client {
 
@@ -47,19 +48,23 @@ class Alarm {
   Fd fd_;
 };
 
-// One TCP connection, or the attempt at one. Every call returns at once, but for the look-up of a host's name.
+// One TCP connection, or the attempt at one. Every call returns at once.
 class Socket {
  public:
   enum class Phase { kClosed, kConnecting, kOpen };
 
-  // Tries the addresses of the endpoint one after the other.
+  explicit Socket(Lookup::Function look_up_name = [](const Endpoint& e) { return look_up(e, false); })
+      : lookups_(std::move(look_up_name)) {}
+
+  // Looks up the endpoint's addresses and tries them one after the other.
   base::Status start(const Endpoint& endpoint);
-  // When its fd is writable or has an error: the connection is there, or the next address is tried, or all failed.
+  // While connecting, when its fd has what wanted() says or an error: the look-up is done, or the connection is there,
+  // or the next address is tried, or all failed. The fd may be another one afterwards.
   base::Status finish_connect();
   void close();
 
   Phase phase() const { return phase_; }
-  int fd() const { return fd_.get(); }
+  int fd() const { return looking_up_ != nullptr ? looking_up_->fd() : fd_.get(); }
   // Events to poll for.
   short wanted(bool has_output) const;
 
@@ -69,13 +74,14 @@ class Socket {
   base::Status write(std::string& out);
 
  private:
-  struct Address {
-    std::string bytes;  // a sockaddr
-    int family = 0;
-  };
+  base::Status finish_look_up();
+  base::Status try_all(Found found);
   base::Status try_next();
 
   Fd fd_;
+  Lookups lookups_;
+  Lookup* looking_up_ = nullptr;  // in lookups_, while that is what is waited for
+  Endpoint endpoint_;
   Phase phase_ = Phase::kClosed;
   std::vector<Address> addresses_;
   size_t next_ = 0;
