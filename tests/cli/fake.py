@@ -16,6 +16,10 @@ class FakeServer:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self):
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)  # wakes who waits in accept()
+        except OSError:
+            pass
         self.listener.close()
         for connection in self.connections:
             connection.close()

@@ -2,6 +2,23 @@
 import socket
 import threading
 
+_happened = threading.Condition()
+
+
+def tell():
+    """Something happened that a test may wait for."""
+    with _happened:
+        _happened.notify_all()
+
+
+def wait_for(condition, what, seconds=30):
+    """Until the condition holds, looked at whenever something is told; returns what it gave."""
+    with _happened:
+        found = _happened.wait_for(condition, seconds)
+    if not found:
+        raise AssertionError(f"waited {seconds:g} s for {what}")
+    return found
+
 
 class Gate:
     """Relays to `target`. Its modes: "open"; "silent": takes connections and bytes, passes nothing on; "mute": passes on what
@@ -48,6 +65,7 @@ class Gate:
             except OSError:
                 return
             self.taken += 1
+            tell()
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client):
@@ -57,6 +75,7 @@ class Gate:
             return client.close()
         self.pairs.append((client, server))
         self.passed += self.mode == "open"
+        tell()
         threading.Thread(target=self._relay, args=(server, client, ("open",)), daemon=True).start()
         self._relay(client, server, ("open", "mute"))
 

@@ -6,8 +6,8 @@ import time
 import unittest
 
 from fake import FakeServer, bulk, mapping
-from gate import Gate
-from kit import Case, Node, alive, wait_until
+from gate import Gate, tell, wait_for
+from kit import Case, Node, alive, wait_for_ends
 
 TRIES = 6  # each command goes through the members in a random order
 
@@ -162,7 +162,7 @@ class Outcomes(Several):
             gate.mode = "mute"
         locking = self.start("lock", "a", "--timeout", "20s", "--ttl", "60s", "--token", "t", "--json")
         # HELLO goes through, its answer does not: the first try has begun.
-        wait_until(lambda: any(gate.taken for gate in gates), what="a connection")
+        wait_for(lambda: any(gate.taken for gate in gates), "a connection")
         for gate in gates:
             gate.mode = "open"
             gate.cut()
@@ -181,7 +181,7 @@ class Outcomes(Several):
                         if b"LOCK" in data and self.taken == 1:
                             self.mode = "mute"
                             sink.sendall(data)
-                            wait_until(lambda: case.node.info()["holds"] == "1", what="the hold")
+                            case.node.wait_info("holds", "1")
                             self.mode = "open"
                             return self.cut()
                         if self.mode in modes:
@@ -204,11 +204,11 @@ class Waiting(Several):
     def queue(self, *command):
         self.cleat("lock", "a", "--ttl", "60s", "--token", "first", status=0)
         waiting = self.start(*command)
-        wait_until(lambda: self.node.info()["waiters"] == "1", what="it to wait")
+        self.node.wait_info("waiters", "1")
         self.behind = self.node.connect()
         self.addCleanup(self.behind.close)
         self.behind.send("LOCK", "a", "WAIT", "60000")
-        wait_until(lambda: self.node.info()["waiters"] == "2", what="the one behind it to wait")
+        self.node.wait_info("waiters", "2")
         return waiting
 
     def check_turns(self, gates, waiting):
@@ -228,7 +228,7 @@ class Waiting(Several):
             used.close()
         else:
             used.mode = "silent"
-        wait_until(lambda: other.passed, 30, "the other way to be taken")
+        wait_for(lambda: other.passed, "the other way to be taken")
 
     def test_lock_when_it_closes(self):
         gates = self.gates()
@@ -267,12 +267,9 @@ class Holding(Several):
             used.mode = "silent"
         return used, other
 
-    def keep_alives(self):
-        return int(self.node.info()["keep_alives_answered"])
-
     def check_kept(self, wrapper):
-        before = self.keep_alives()
-        wait_until(lambda: self.keep_alives() >= before + 5, 30, "more than a TTL")
+        before = int(self.node.info()["keep_alives_answered"])
+        self.node.wait_info("keep_alives_answered", lambda value: value >= before + 5, 30)  # more than a TTL
         self.assertTrue(alive(self.pids[0]))
         self.assertFalse((self.place / "terms").exists(), "the command got SIGTERM")
         with self.node.connect() as direct:
@@ -284,7 +281,7 @@ class Holding(Several):
         gates = self.gates()
         wrapper = self.run_beating("--ttl", "2s", wishes=("tell",))
         used, other = self.lose(gates, "closed")
-        wait_until(lambda: other.passed, what="the other member")
+        wait_for(lambda: other.passed, "the other member")
         self.check_kept(wrapper)
         self.assertRegex(wrapper.stderr.read(), rf"^cleat run: lost contact with {used.url} \(.*\), trying {other.url}\n$")
 
@@ -300,7 +297,7 @@ class Holding(Several):
         for _ in range(6):
             used = next(gate for gate in gates if gate.pairs)
             used.close()
-            wait_until(lambda: any(gate.pairs for gate in gates), what="another member")
+            wait_for(lambda: any(gate.pairs for gate in gates), "another member")
             used.open()
         self.check_kept(wrapper)
 
@@ -311,7 +308,7 @@ class Holding(Several):
         for gate in gates:
             gate.close()
         lost = time.monotonic()
-        wait_until(lambda: not alive(self.pids[0]), what="the command to be dead")
+        wait_for_ends(self.pids)
         self.assertLess(time.monotonic() - lost, 2.0, "later than its TTL")
         self.check_dead_before(rival)
         self.assertEqual(wrapper.wait(20), 137)
@@ -324,7 +321,7 @@ class Holding(Several):
         for gate in gates:
             gate.mode = "silent"
         lost = time.monotonic()
-        wait_until(lambda: not alive(self.pids[0]), what="the command to be dead")
+        wait_for_ends(self.pids)
         self.assertLess(time.monotonic() - lost, 2.0, "later than its TTL")
         self.check_dead_before(rival)
         wrapper.wait(20)
@@ -337,7 +334,7 @@ class Holding(Several):
             gate.close()
         for gate in gates:
             gate.open()
-        wait_until(lambda: sum(gate.taken for gate in gates) > taken, what="it to come back")
+        wait_for(lambda: sum(gate.taken for gate in gates) > taken, "it to come back")
         wrapper.terminate()
         self.assertEqual(wrapper.wait(20), 9)
         self.assertEqual(self.cleat_json("ls")["locks"], [])
@@ -351,6 +348,7 @@ class Learning(Several):
             while True:
                 words = c.ask()
                 self.said.append(words)
+                tell()
                 if words[:2] == ["SESSION", "OPEN"]:
                     c.say(mapping(id=7, key="k", ttl=2000))
                 elif words[:2] == ["SESSION", "KEEPALIVE"]:
@@ -380,10 +378,11 @@ class Learning(Several):
     def test_run_goes_to_a_member_that_it_was_not_given(self):
         first, second = self.pair()
         wrapper = self.run_beating("--ttl", "2s", wishes=("tell",))
+        wait_for(lambda: ["SESSION", "KEEPALIVE"] in self.said, "a keep-alive")
         first.close()
-        wait_until(lambda: second.connections, what="the other member")
-        wait_until(lambda: ["SESSION", "ATTACH", "7", "k"] in self.said, what="it to attach")
-        wait_until(lambda: self.said.count(["SESSION", "KEEPALIVE"]) >= 6, what="keep-alives")
+        wait_for(lambda: second.connections, "the other member")
+        wait_for(lambda: ["SESSION", "ATTACH", "7", "k"] in self.said, "it to attach")
+        wait_for(lambda: self.said.count(["SESSION", "KEEPALIVE"]) >= 6, "keep-alives")
         self.assertFalse((self.place / "terms").exists())
         wrapper.terminate()
         self.assertEqual(wrapper.wait(20), 9)
@@ -391,7 +390,7 @@ class Learning(Several):
     def test_a_lock_that_waits_does_too(self):
         first, second = self.pair()
         waiting = self.start("lock", "a", "--ttl", "5s", "--wait", "60s", "--token", "t")
-        wait_until(lambda: ["MEMBERS", "STATUS"] in self.said, what="it to ask for the members")
+        wait_for(lambda: ["LOCKS", "COUNT", "1"] in self.said, "it to see whether the member is still there")
         self.decided = True
         first.close()
         self.assertEqual(waiting.wait(20), 0)
