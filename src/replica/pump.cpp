@@ -52,7 +52,8 @@ bool Pump::step() {
   if (!stopped_ && !ready_) turn_snapshot();
   if (!alone()) options_.outbox->flush();
   drained_ = true;
-  return ready_ || under_way() || !reads_.empty() || !keep_alives_.empty() || !entry_.empty() || snapshots_.has_work();
+  return !solo() || ready_ || under_way() || !reads_.empty() || !keep_alives_.empty() || !entry_.empty() ||
+         snapshots_.has_work();
 }
 
 // A member that was stalled has not missed ticks: it counts the time in which it could listen.

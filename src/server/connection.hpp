@@ -87,9 +87,12 @@ struct Connection {
   size_t answered = 0;   // at the front of `pending`: gone with the rest of it
   bool waiting = false;  // the front is a LOCK that must wait
   uint64_t seq = 0;
-  uint64_t run = 0;           // number of the pending run: all that is pending was taken at once
-  int64_t run_since_us = 0;   // when that was
-  int64_t held_since_us = 0;  // there was no leader for its next request since then; 0: not so
+  uint64_t run = 0;            // number of the pending run: all that is pending was taken at once
+  int64_t run_since_us = 0;    // when that was
+  int64_t asked_since_us = 0;  // of a run that is to be read again for a new leader; 0: none
+  uint64_t run_term = 0;       // in which it was handed to the replica
+  uint64_t run_order = 0;      // among all that was
+  int64_t held_since_us = 0;   // there was no leader for its next request since then; 0: not so
 
   std::vector<UnsentGrant> unsent_grants;  // of an explicit session, without REQ; re-entries too
   std::string out;

@@ -24,6 +24,14 @@ void EventHub::watch(Connection& c, std::string_view prefix, base::Revision from
   w.next_position = ring_.position_after(from);
 }
 
+void EventHub::restart_after(base::Revision revision) {
+  ring_.restart_after(revision);
+  for (Connection* c : watchers_) {
+    c->watching->has_gap = true;
+    c->watching->next_position = ring_.end();
+  }
+}
+
 void EventHub::unwatch(Connection& c) {
   if (!c.watching || !c.watching->events) return;
   c.watching->events = false;

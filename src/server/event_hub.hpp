@@ -38,6 +38,8 @@ class EventHub {
   void unsubscribe(Connection&, bool pattern, resp::Words channels);
   void forget(Connection&);  // its end, or RESET: no confirmations
 
+  // The events up to this revision were not told to this member: each watcher gets a gap.
+  void restart_after(base::Revision);
   // A new event: into the ring, and to subscribers.
   void add(const lock::Event&, const Wrote&);
   // To watchers, as far as their output has room; also tells subscribers that had to miss something of it.

@@ -18,6 +18,11 @@ void EventRing::add(const lock::Event& event) {
   while (bytes_ > max_bytes_) drop_oldest();
 }
 
+void EventRing::restart_after(base::Revision revision) {
+  while (begin_ != end_) drop_oldest();
+  dropped_through_ = revision;
+}
+
 void EventRing::drop_oldest() {
   Slot& s = slots_[static_cast<size_t>(begin_++ % capacity_)];
   dropped_through_ = s.facts.revision;

@@ -19,6 +19,7 @@ class EventRing {
 
   // Everything up to `revision` is not in here (a start from disk).
   void begin_after(base::Revision revision) { dropped_through_ = revision; }
+  void restart_after(base::Revision revision);  // forgets all, and all up to `revision` is not in here
   void add(const lock::Event&);
 
   // Positions count from 0 for ever; [begin, end) are there.

@@ -66,10 +66,29 @@ std::string leader_address(const InfoSource& s, const replica::Status& status) {
   return {};
 }
 
+// In the shape of Redis' slave0 lines: one line a member, fields separated by commas.
+void member_line(InfoText& text, const InfoSource& s, const replica::PeerStatus& p, const replica::Status& status) {
+  const replica::Member* m = s.replica.members().find(p.id);
+  const uint64_t has = status.leads ? p.match : p.applied;
+  text.line(
+      fmt::format("member_{}", p.id),
+      fmt::format("name={},voter={:d},up={:d},applied={},lag={},round_trip_us={},heard_ms_ago={},snapshot_percent={},"
+                  "clock_ppm={},client={}",
+                  m == nullptr ? "" : m->name, p.voter, p.up, has, status.commit > has ? status.commit - has : 0,
+                  p.round_trip_us, p.heard_us_ago < 0 ? -1 : p.heard_us_ago / 1000, p.snapshot_percent, p.clock_ppm,
+                  p.client_address));
+}
+
 void replication_section(InfoText& text, const InfoSource& s, const replica::Status& status) {
-  text.line("role", status.leads ? "leader" : "follower");
+  text.line("role", status.leads ? "leader" : status.voter ? "follower" : "learner");
   text.line("leader", leader_address(s, status));
   text.line("connected_slaves", 0);
+  for (const replica::PeerStatus& p : s.replica.peers()) member_line(text, s, p, status);
+  text.line("elections", number(status.elections));
+  text.line("leadership_lost", number(status.stepped_down));
+  text.line("forwards", number(status.forwards));
+  text.line("forwards_again", number(status.forwards_again));
+  text.line("snapshots_installed", number(status.snapshots_installed));
   text.line("term", number(status.term));
   text.line("commit", number(status.commit));
   text.line("applied", number(status.applied));

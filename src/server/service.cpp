@@ -132,7 +132,7 @@ void Service::finish_turn(bool input_left) {
     const int64_t before = clock_.mono_us();
     run_of_ = nullptr;
     if (input_left) replica_->input_left();
-    if (replica_->step()) note_undecided();
+    replica_->step() ? note_undecided() : handed_over_.clear();
     if (work) metrics_.commit_us.add(clock_.mono_us() - before);
     const replica::Status status = replica_->status();
     synced_us_ = status.syncs != last_syncs_ ? status.last_sync_us : 0;
@@ -252,6 +252,9 @@ void Service::pay_owed() {
       break;  // no leader now: again in the next turn
     }
     fed_ = true;
+    o.term = replica_->term();
+    o.order = ++last_order_;
+    handed_over_.push_back(std::move(o));
   }
   owed_.erase(owed_.begin(), owed_.begin() + static_cast<ptrdiff_t>(paid));
 }

@@ -9,6 +9,7 @@
 //   destroy_gone(), turn_ended()
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -88,6 +89,8 @@ class Service final : public replica::Listener {
   void on_keep_alive(uint64_t cookie, const replica::KeepAliveAnswer&, replica::Trouble) override;
   void on_leadership(bool leads, uint64_t term) override;
   void on_log(int level, std::string_view line) override;
+  void on_term(uint64_t term) override;
+  void on_state_replaced() override;
 
  private:
   enum class Taken : uint8_t { kYes, kYesAndStop, kLater };
@@ -98,6 +101,7 @@ class Service final : public replica::Listener {
     base::ConnectionRef ref;
     lock::Command command;  // its views point at `name`
     std::string name;
+    uint64_t term = 0, order = 0;  // once it is handed to the replica
   };
   // A run of reads or keep-alives: when its proof comes, the connection may have been answered UNKNOWN and be further.
   struct RunRef {
@@ -155,6 +159,10 @@ class Service final : public replica::Listener {
   static bool may_be_undone(const lock::Outcome&);
   void push_loss(const lock::Event&);
 
+  // service_terms.cpp: what a change of leader leaves undecided
+  void ask_again(Connection&, uint64_t term);
+  void met_through(uint64_t order);
+
   // service_undecided.cpp: what is not decided in time
   Connection* find(const RunRef&) const;  // null too when that run is answered
   void note_undecided();
@@ -182,6 +190,8 @@ class Service final : public replica::Listener {
   std::vector<Connection*> touched_, gone_, vouched_, waiting_vouched_;
   std::vector<uint64_t> resumed_, held_;
   std::vector<Owed> owed_;
+  std::deque<Owed> handed_over_;  // owed, and not yet known to be in the log
+  uint64_t last_order_ = 0;
 
   std::vector<RunRef> read_batch_;  // whose reads this turn's proof is for
   std::unordered_map<uint64_t, std::vector<RunRef>> read_batches_;

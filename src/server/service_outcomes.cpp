@@ -29,7 +29,7 @@ void erase_last(std::vector<T>& list, const Condition& is_it) {
 }  // namespace
 
 void Service::on_outcome(const Outcome& o) {
-  if (!replica_ || o.to.boot != replica_->boot() || o.verb == Verb::kConnectionClosed) return;
+  if (!replica_ || o.to.member != member_ || o.to.boot != replica_->boot() || o.verb == Verb::kConnectionClosed) return;
   metrics_.count(o);
   Connection* c = find(o.to.connection);
   if (o.pushed) {
@@ -48,6 +48,7 @@ void Service::on_outcome(const Outcome& o) {
 void Service::answer_outcome(Connection& c, const Outcome& o) {
   const auto is_it = [&](const Pending& p) { return p.kind == Pending::Kind::kChange && p.seq == o.seq; };
   if (!c.has_pending() || !is_it(c.front())) return;  // of a request that another connection joined since
+  met_through(c.run_order);
   Pending& p = c.front();
   if (o.result == Result::kQueued && !p.async) {
     // The run stopped here. What is behind it is read again when this is decided.
@@ -144,7 +145,7 @@ void Service::push_loss(const lock::Event& e) {
     touch(c);
   };
   if (!e.session) {
-    if (e.holder.boot != replica_->boot()) return;
+    if (e.holder.member != member_ || e.holder.boot != replica_->boot()) return;
     if (Connection* c = find(e.holder.connection)) push_to(*c);
     return;
   }

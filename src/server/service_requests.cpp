@@ -44,7 +44,8 @@ void Service::process(Connection& c) {
   if (c.has_pending() || c.closing || c.gone) return;
   c.input.look_back();
   ++c.run;
-  c.run_since_us = now_us_;
+  const int64_t asked_us = std::exchange(c.asked_since_us, 0);
+  c.run_since_us = asked_us != 0 ? asked_us : now_us_;
   while (output_has_room(c) && c.pending_count() < static_cast<size_t>(config_.max_pipeline)) {
     resp::RequestParser& parser = c.input.parser();
     const Step step = parser.next(c.input.unread());
@@ -157,6 +158,8 @@ bool Service::propose(Connection& c, lock::Command& command, Trouble& trouble) {
     trouble = replica_->begin_run(c.ref);
     if (trouble != Trouble::kNone) return false;
     run_of_ = &c;
+    c.run_term = replica_->term();
+    c.run_order = ++last_order_;
   }
   trouble = replica_->add(command);
   if (trouble != Trouble::kNone) return false;

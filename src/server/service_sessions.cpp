@@ -42,7 +42,7 @@ bool Service::end_implicit_session(Connection& c) {
 void Service::on_session_opened(base::SessionId id, int64_t, lock::By kind, int64_t) {
   if (!replica_ || kind != lock::By::kImplicit) return;
   const auto view = replica_->machine().session(id);
-  if (!view || view->connection.boot != replica_->boot()) return;
+  if (!view || view->connection.member != member_ || view->connection.boot != replica_->boot()) return;
   Connection* c = find(view->connection.connection);
   if (c && !c->gone) speak_for(*c, Speaks::kImplicit, id, 0, {});
 }
