@@ -9,9 +9,9 @@
 
 namespace cleat::server {
 
-base::Result<std::string> read_password(const std::string& path) {
+base::Result<std::string> read_password(const std::string& path, std::string_view setting) {
   const auto fail = [&](std::string_view what) {
-    return base::Status(base::Code::kInvalid, fmt::format("password-file: {} {}", path, what));
+    return base::Status(base::Code::kInvalid, fmt::format("{}: {} {}", setting, path, what));
   };
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) return fail(fmt::format("cannot be read: {}", std::strerror(errno)));
@@ -22,7 +22,7 @@ base::Result<std::string> read_password(const std::string& path) {
   std::string line;
   if (!std::getline(in, line) && !in.eof()) return fail(fmt::format("cannot be read: {}", std::strerror(errno)));
   if (!line.empty() && line.back() == '\r') line.pop_back();
-  if (line.empty()) return fail("is empty: write the password into its first line");
+  if (line.empty()) return fail("is empty: write it into the first line");
   return line;
 }
 

@@ -8,9 +8,9 @@
 
 namespace cleat::server {
 
-// First line of the file, without its line end. kInvalid: unreadable, empty, or open to others than owner and group;
-// the line says what to do.
-base::Result<std::string> read_password(const std::string& path);
+// First line of the file, without its line end: the password, or the secret of the cluster. kInvalid: unreadable,
+// empty, or open to others than owner and group; the line begins with `setting` and says what to do.
+base::Result<std::string> read_password(const std::string& path, std::string_view setting = "password-file");
 
 // Takes as long for any two texts of their lengths.
 bool same_secret(std::string_view given, std::string_view secret);

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "net/address.hpp"
+#include "server/cluster_settings.hpp"
 
 namespace cleat::server {
 namespace {
@@ -13,7 +14,7 @@ constexpr int64_t kMany = 1'000'000'000;
 constexpr int64_t kMiB = 1 << 20;
 constexpr int64_t kDayMs = 24 * 3'600'000;
 
-constexpr std::string_view kNode = "The node", kLog = "Its log", kClients = "Connections",
+constexpr std::string_view kNode = "The node", kCluster = "The cluster", kLog = "Its log", kClients = "Connections",
                            kRequests = "Single requests", kLocks = "Locks and sessions", kDisk = "The disk";
 
 Setting text(std::string_view name, std::string_view section, std::string Config::*member, std::string_view hint,
@@ -47,6 +48,24 @@ std::vector<Setting> node_rows() {
       choice("log-level", &Config::log_level, "debug|info|warning|error", true,
              "The least severe lines that are written"),
       choice("log-format", &Config::log_format, "text|json", false, "Lines for people, or one JSON object a line"),
+  };
+}
+
+std::vector<Setting> cluster_rows() {
+  return {
+      text("name", kCluster, &Config::name, "NAME",
+           "Name of this member, for people; the variable is CLEAT_MEMBER_NAME. A node alone is called node"),
+      text("cluster", kCluster, &Config::cluster, "NAME=HOST:PORT,...",
+           "The members that found a cluster together, this one among them, each with the address where the others "
+           "reach it; the same list for each. Only read while the directory belongs to no cluster"),
+      text("join", kCluster, &Config::join, "HOST:PORT,...",
+           "Addresses of members of a cluster that this node waits to be added to (cleat cluster add); needs name and "
+           "peer-listen. Only read while the directory belongs to no cluster"),
+      text("peer-listen", kCluster, &Config::peer_listen, "HOST:PORT",
+           "Address for the other members; by default the own one in cluster. A node alone that has one can be grown "
+           "into a cluster"),
+      text("cluster-secret-file", kCluster, &Config::cluster_secret_file, "FILE",
+           "File whose first line is the secret that all members of the cluster know; needed beyond loopback"),
   };
 }
 
@@ -133,7 +152,7 @@ std::vector<Setting> disk_rows() {
 
 std::vector<Setting> whole_table() {
   std::vector<Setting> rows;
-  for (auto part : {node_rows, client_rows, request_rows, lock_rows, disk_rows}) {
+  for (auto part : {node_rows, cluster_rows, client_rows, request_rows, lock_rows, disk_rows}) {
     for (const Setting& row : part()) rows.push_back(row);
   }
   return rows;
@@ -293,7 +312,7 @@ base::Status check_config(const Config& config) {
                       config.listen));
     }
   }
-  return {};
+  return cluster_settings(config).status();
 }
 
 }  // namespace cleat::server

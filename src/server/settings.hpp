@@ -22,6 +22,12 @@ struct Config {
   std::string password_file;
   bool insecure = false;
 
+  std::string name;
+  std::string cluster;
+  std::string join;
+  std::string peer_listen;
+  std::string cluster_secret_file;
+
   std::string log_level = "info";
   std::string log_format = "text";
 
@@ -64,7 +70,9 @@ enum class Unit : uint8_t { kCount, kBytes, kMillis };
 
 // One row. `member` tells where the value lives and of which kind it is.
 struct Setting {
-  std::string_view name;     // flag --name, variable CLEAT_NAME, TOML key name, CONFIG name
+  // Flag --log-level, variable CLEAT_LOG_LEVEL, TOML key and CONFIG name log-level. Only `name` has another variable,
+  // CLEAT_MEMBER_NAME: `cleat run` gives CLEAT_NAME to what it starts.
+  std::string_view name;
   std::string_view section;  // of the documentation
   std::variant<std::string Config::*, bool Config::*, int64_t Config::*, uint64_t resp::Limits::*> member;
   std::string_view help;  // a sentence without its full stop

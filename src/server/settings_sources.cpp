@@ -42,6 +42,7 @@ constexpr std::string_view kOfClients[] = {"CLEAT_NAME",     "CLEAT_FENCE",     
                                            "CLEAT_PASSWORD", "CLEAT_OWNER"};
 
 std::string variable_of(std::string_view setting) {
+  if (setting == "name") return "CLEAT_MEMBER_NAME";  // CLEAT_NAME is the lock's within `cleat run`
   std::string name = "CLEAT_";
   for (const char c : setting) name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
   return name;

@@ -1,0 +1,122 @@
+#include "server/admission_rules.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "server/cluster_settings.hpp"
+
+namespace cleat::server {
+namespace {
+
+using base::Status;
+using net::PeerEnd;
+using net::PeerHello;
+
+Status refuse(std::string line) {
+  return {base::Code::kInvalid, std::move(line)};
+}
+
+bool has_place(const PeerHello& hello) {
+  return !is_none(hello.cluster);
+}
+
+// Rules that hold whatever this node is.
+Status check_shape(const OwnPlace& own, std::string_view dialed, const PeerHello& theirs) {
+  if (has_place(theirs) != (theirs.member != 0)) return refuse("a member has both a cluster and an id, or neither");
+  if (!member_name_error(theirs.name).empty()) return refuse("it gives a name that no member can have");
+  if (theirs.name == own.name) {
+    return refuse(fmt::format("both ends are called {}: two nodes have the same name, or one dials itself", own.name));
+  }
+  if (!dialed.empty() && theirs.name != dialed) {
+    return refuse(fmt::format("{} answers where {} is expected: their addresses are mixed up", theirs.name, dialed));
+  }
+  return {};
+}
+
+Status admit_founding(const OwnPlace& own, const PeerHello& theirs) {
+  const auto& list = *own.founders;
+  if (std::any_of(list.begin(), list.end(), [&](const auto& m) { return m.name == theirs.name; })) return {};
+  return refuse(fmt::format("{} waits for the members of its --cluster, {}, and {} is not one of them", own.name,
+                            list_text(list), theirs.name));
+}
+
+// A joiner hears members only, and two that join have nothing to say to each other.
+Status admit_joining(const OwnPlace& own, const PeerHello& theirs) {
+  if (has_place(theirs)) return {};
+  return refuse(fmt::format("{} waits to be added to a cluster itself and can't help {}: name a running member",
+                            own.name, theirs.name));
+}
+
+// Who has no place yet is talked to if the table has a place for it: it will be told what to do.
+Status admit_outsider(const OwnPlace& own, const PeerHello& theirs) {
+  if (own.members->find(theirs.name)) return {};
+  return refuse(
+      fmt::format("cluster {} has no member {}: run `cleat cluster add {}=HOST:PORT` against one of its "
+                  "members, with the address where they reach {}",
+                  cluster_text(own.cluster), theirs.name, theirs.name, theirs.name));
+}
+
+Status check_cluster(const OwnPlace& own, const PeerHello& theirs) {
+  if (theirs.cluster != own.cluster) {
+    return refuse(
+        fmt::format("{} is a member of cluster {} and {} of cluster {}: two clusters use one address, see their "
+                    "--cluster and peer addresses",
+                    theirs.name, cluster_text(theirs.cluster), own.name, cluster_text(own.cluster)));
+  }
+  if (theirs.incarnation != own.incarnation) {
+    return refuse(
+        fmt::format("the cluster was restored (incarnation {} here, {} there): the older of the two must be "
+                    "emptied and join anew",
+                    own.incarnation, theirs.incarnation));
+  }
+  if (theirs.member == own.member) {
+    return refuse(fmt::format("{} and {} both are member {}: a data directory was copied; stop one of them", own.name,
+                              theirs.name, own.member));
+  }
+  return {};
+}
+
+Status check_member(const OwnPlace& own, const PeerHello& theirs) {
+  const replica::Member* known = own.members->find(theirs.member);
+  if (!known && own.table_is_old) return {};
+  if (!known && theirs.member < own.members->next_id()) {
+    return refuse(
+        fmt::format("{}: {} (id {}). To let this machine take part again, empty its directory, start it "
+                    "with --join and run `cleat cluster add {}=HOST:PORT`",
+                    kRemovedRefusal, theirs.name, theirs.member, theirs.name));
+  }
+  if (!known) {
+    return refuse(fmt::format("{} does not know member {} ({}) yet; it will when it has caught up", own.name,
+                              theirs.member, theirs.name));
+  }
+  if (known->name != theirs.name) {
+    return refuse(fmt::format("member {} is called {} and not {}", theirs.member, known->name, theirs.name));
+  }
+  const auto seen = own.boots->find(theirs.member);
+  if (seen != own.boots->end() && theirs.boot < seen->second) {
+    return refuse(
+        fmt::format("member {} was started {} times before and now says {}: its disk was put back to an "
+                    "earlier state and has forgotten what it promised. Remove it (cleat cluster remove {}), "
+                    "empty its directory and let it join anew",
+                    theirs.name, seen->second, theirs.boot, theirs.name));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status admit(const OwnPlace& own, PeerEnd end, std::string_view dialed, const PeerHello& theirs) {
+  if (Status s = check_shape(own, dialed, theirs); !s.ok()) return s;
+  if (own.kind == OwnPlace::Kind::kFounding) return admit_founding(own, theirs);
+  if (own.kind == OwnPlace::Kind::kJoining) return admit_joining(own, theirs);
+  if (!has_place(theirs)) return admit_outsider(own, theirs);
+  if (Status s = check_cluster(own, theirs); !s.ok()) return s;
+  if (end == PeerEnd::kAccepted && theirs.to_member != 0 && theirs.to_member != own.member) {
+    return refuse(fmt::format("it wants member {} and this is member {} ({}): an address is wrong or was taken over",
+                              theirs.to_member, own.member, own.name));
+  }
+  return check_member(own, theirs);
+}
+
+}  // namespace cleat::server

@@ -1,0 +1,140 @@
+#include "server/admission_rules.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace cleat::server {
+namespace {
+
+using net::PeerEnd;
+using net::PeerHello;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+net::ClusterId cluster(uint8_t n) {
+  net::ClusterId id;
+  id.fill(n);
+  return id;
+}
+
+PeerHello nobody(const std::string& name) {
+  PeerHello h;
+  h.name = name;
+  return h;
+}
+
+PeerHello member(uint32_t id, const std::string& name, uint32_t boot = 1) {
+  PeerHello h = nobody(name);
+  h.cluster = cluster(1);
+  h.incarnation = 1;
+  h.member = id;
+  h.boot = boot;
+  return h;
+}
+
+class AdmissionRules : public ::testing::Test {
+ protected:
+  AdmissionRules() {
+    members_ = replica::Members({{1, "a", "h:1"}, {2, "b", "h:2"}, {3, "c", "h:3"}, {4, "d", "h:4"}});
+    members_.apply({replica::MemberChange::Kind::kRemove, {4, "", ""}});
+    own_ = {OwnPlace::Kind::kMember, "a", cluster(1), 1, 1, &founders_, &members_, false, &boots_};
+  }
+  std::string accepted(const PeerHello& h) const { return said(PeerEnd::kAccepted, "", h); }
+  std::string dialed(const std::string& expected, const PeerHello& h) const {
+    return said(PeerEnd::kDialed, expected, h);
+  }
+  std::string said(PeerEnd end, const std::string& expected, const PeerHello& h) const {
+    const auto status = admit(own_, end, expected, h);
+    return status.ok() ? "in" : status.message();
+  }
+
+  std::vector<ListedMember> founders_ = {{"a", "h:1"}, {"b", "h:2"}, {"c", "h:3"}};
+  replica::Members members_;
+  std::map<uint32_t, uint32_t> boots_;
+  OwnPlace own_;
+};
+
+TEST_F(AdmissionRules, MembersOfTheSameGroup) {
+  PeerHello b = member(2, "b");
+  b.to_member = 1;
+  EXPECT_EQ(accepted(b), "in");
+  EXPECT_EQ(dialed("b", member(2, "b")), "in");
+  b.to_member = 3;
+  EXPECT_THAT(accepted(b), HasSubstr("it wants member 3 and this is member 1 (a)"));
+  EXPECT_EQ(dialed("c", member(2, "b")), "b answers where c is expected: their addresses are mixed up");
+}
+
+TEST_F(AdmissionRules, AnotherClusterOrIncarnation) {
+  PeerHello b = member(2, "b");
+  b.cluster = cluster(2);
+  EXPECT_THAT(accepted(b), HasSubstr("b is a member of cluster 0202"));
+  b = member(2, "b");
+  b.incarnation = 2;
+  EXPECT_THAT(accepted(b), HasSubstr("restored (incarnation 1 here, 2 there)"));
+  b.incarnation = 0;
+  EXPECT_THAT(accepted(b), HasSubstr("restored"));
+}
+
+TEST_F(AdmissionRules, WhoIsNotInTheTable) {
+  EXPECT_THAT(accepted(member(4, "d")), StartsWith(std::string(kRemovedRefusal)));
+  EXPECT_THAT(accepted(member(4, "d")), HasSubstr("cleat cluster add d="));
+  EXPECT_EQ(accepted(member(5, "e")), "a does not know member 5 (e) yet; it will when it has caught up");
+  EXPECT_EQ(accepted(member(2, "x")), "member 2 is called b and not x");
+  own_.table_is_old = true;
+  EXPECT_EQ(accepted(member(4, "d")), "in");
+  EXPECT_EQ(accepted(member(5, "e")), "in");
+  EXPECT_EQ(accepted(member(2, "x")), "member 2 is called b and not x");
+}
+
+TEST_F(AdmissionRules, ADirectoryPutBackToAnEarlierState) {
+  boots_[2] = 7;
+  EXPECT_EQ(accepted(member(2, "b", 7)), "in");
+  EXPECT_EQ(accepted(member(2, "b", 8)), "in");
+  EXPECT_THAT(accepted(member(2, "b", 6)), HasSubstr("was started 7 times before and now says 6"));
+  EXPECT_THAT(dialed("b", member(2, "b", 1)), HasSubstr("cleat cluster remove b"));
+}
+
+TEST_F(AdmissionRules, TwoOfTheSame) {
+  EXPECT_THAT(accepted(member(2, "a")), HasSubstr("both ends are called a"));
+  EXPECT_THAT(accepted(member(1, "b")), HasSubstr("both are member 1: a data directory was copied"));
+  EXPECT_THAT(accepted(nobody("a")), HasSubstr("both ends are called a"));
+}
+
+TEST_F(AdmissionRules, WhatNobodyMaySay) {
+  PeerHello odd = nobody("b");
+  odd.member = 2;
+  EXPECT_THAT(accepted(odd), HasSubstr("neither"));
+  odd = member(2, "b");
+  odd.member = 0;
+  EXPECT_THAT(accepted(odd), HasSubstr("neither"));
+  EXPECT_THAT(accepted(member(2, "b\n")), HasSubstr("a name that no member can have"));
+  EXPECT_THAT(accepted(member(2, "")), HasSubstr("a name that no member can have"));
+}
+
+TEST_F(AdmissionRules, WhoHasNoPlaceYetIsTalkedToIfTheTableHasOne) {
+  EXPECT_EQ(accepted(nobody("c")), "in");
+  EXPECT_EQ(dialed("c", nobody("c")), "in");
+  EXPECT_THAT(accepted(nobody("e")), HasSubstr("has no member e: run `cleat cluster add e=HOST:PORT`"));
+}
+
+TEST_F(AdmissionRules, WhileFounding) {
+  own_ = {OwnPlace::Kind::kFounding, "a", {}, 0, 0, &founders_, nullptr, false, nullptr};
+  EXPECT_EQ(accepted(nobody("b")), "in");
+  EXPECT_EQ(dialed("b", nobody("b")), "in");
+  EXPECT_EQ(accepted(member(2, "b")), "in");
+  EXPECT_EQ(accepted(member(9, "c")), "in");  // what it says decides, not its id
+  EXPECT_EQ(accepted(nobody("x")),
+            "a waits for the members of its --cluster, a=h:1,b=h:2,c=h:3, and x is not one of them");
+  EXPECT_THAT(dialed("b", nobody("c")), HasSubstr("mixed up"));
+}
+
+TEST_F(AdmissionRules, WhileJoining) {
+  own_ = {OwnPlace::Kind::kJoining, "d", {}, 0, 0, nullptr, nullptr, false, nullptr};
+  EXPECT_EQ(accepted(member(2, "b")), "in");
+  EXPECT_EQ(dialed("", member(2, "b")), "in");
+  EXPECT_THAT(accepted(nobody("e")), HasSubstr("d waits to be added to a cluster itself"));
+  EXPECT_THAT(accepted(member(2, "d")), HasSubstr("both ends are called d"));
+}
+
+}  // namespace
+}  // namespace cleat::server
