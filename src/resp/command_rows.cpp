@@ -57,6 +57,10 @@ constexpr A kSetting[] = {{"setting", "string"}, {"value", "string"}};
 constexpr A kSettings[] = {{"pair", "block", false, true, {}, kSetting}};
 constexpr A kSections[] = {{"section", "string", true, true}};
 
+constexpr A kNewMember[] = {{"name=host:port", "string"}};
+constexpr A kMemberName[] = {{"name", "string"}};
+constexpr A kOptionalMemberName[] = {{"name", "string", true}};
+
 constexpr KeyPositions kFirst{1, 1, 1};
 constexpr KeyPositions kNoKeys{};
 constexpr uint32_t kConnectionFlags = kFast | kStale;
@@ -582,6 +586,73 @@ constexpr CommandRow kRows[] = {
      "A list of seconds and microseconds, as text.",
      {},
      parse_time},
+
+    {"members",
+     Id::kOther,
+     -2,
+     kContainer,
+     Group::kCluster,
+     kNoKeys,
+     {},
+     "Commands about the members of the cluster.",
+     {},
+     {},
+     nullptr},
+    {"members|status",
+     Id::kOther,
+     2,
+     kReadOnly | kAdmin | kStale,
+     Group::kCluster,
+     kNoKeys,
+     {},
+     "Tells who the members are, who leads, and how far each is, as the asked member sees it.",
+     "A map: cluster, incarnation, term, leader, commit, applied, members (a list of maps), name, waiting.",
+     "Any member answers, also without a leader. `cleat cluster status` prints it.",
+     parse_members_status},
+    {"members|add", Id::kOther, 3, kAdmin | kEndsRun, Group::kCluster, kNoKeys, kNewMember,
+     "Adds a member, as a learner: it gets all data but has no vote before MEMBERS PROMOTE.", "Its id.",
+     "The address is where the other members reach it. Only the leader does this; others answer NOTLEADER. The same "
+     "again "
+     "answers the same id. `cleat cluster add` also waits and promotes.",
+     parse_members_add},
+    {"members|remove", Id::kOther, 3, kAdmin | kEndsRun, Group::kCluster, kNoKeys, kMemberName,
+     "Removes a member for good.", "OK.",
+     "Refused where the members that are up would no longer be a majority. The leader is not removed: MEMBERS TRANSFER "
+     "first. Its id is never used again.",
+     parse_members_change},
+    {"members|promote",
+     Id::kOther,
+     3,
+     kAdmin | kEndsRun,
+     Group::kCluster,
+     kNoKeys,
+     kMemberName,
+     "Gives a learner a vote, once it has caught up.",
+     "OK.",
+     {},
+     parse_members_change},
+    {"members|transfer",
+     Id::kOther,
+     -2,
+     kAdmin | kEndsRun,
+     Group::kCluster,
+     kNoKeys,
+     kOptionalMemberName,
+     "Asks the leader to hand over to another voter; without a name to the one that is furthest.",
+     "The name of the member that is to lead: look with MEMBERS STATUS whether it does.",
+     {},
+     parse_members_change},
+    {"members|help",
+     Id::kOther,
+     2,
+     kFast | kStale,
+     Group::kCluster,
+     kNoKeys,
+     {},
+     "Tells about the subcommands.",
+     "Lines of text.",
+     {},
+     parse_help},
 };
 
 }  // namespace

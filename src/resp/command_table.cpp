@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kSlots = 256;       // a power of two, several times the rows
 constexpr size_t kLongestName = 32;  // longer than any command's name
 
-constexpr std::string_view kLater[] = {"convert", "lockall", "unlockall", "setlimit", "revoke", "members"};
+constexpr std::string_view kLater[] = {"convert", "lockall", "unlockall", "setlimit", "revoke"};
 
 // FNV-1a over the name, letters in lower case (what else 0x20 brings together is told apart by same_word).
 uint32_t name_hash(std::string_view name) {
@@ -56,13 +56,13 @@ void append_argument(const ArgumentRow& a, std::string& out) {
 }  // namespace
 
 std::string_view group_name(Group g) {
-  constexpr std::string_view kNames[] = {"lock", "session", "read", "events", "connection", "server"};
+  constexpr std::string_view kNames[] = {"lock", "session", "read", "events", "connection", "server", "cluster"};
   return kNames[static_cast<size_t>(g)];
 }
 
 std::string_view group_title(Group g) {
-  constexpr std::string_view kTitles[] = {"Locks",  "Sessions",    "Looking at locks",
-                                          "Events", "Connections", "The server"};
+  constexpr std::string_view kTitles[] = {"Locks",       "Sessions",   "Looking at locks", "Events",
+                                          "Connections", "The server", "The cluster"};
   return kTitles[static_cast<size_t>(g)];
 }
 

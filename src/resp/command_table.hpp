@@ -33,7 +33,7 @@ enum class CommandId : uint8_t {
   kOther,
 };
 
-enum class Group : uint8_t { kLock, kSession, kRead, kEvents, kConnection, kServer };
+enum class Group : uint8_t { kLock, kSession, kRead, kEvents, kConnection, kServer, kCluster };
 std::string_view group_name(Group);   // as COMMAND DOCS prints it
 std::string_view group_title(Group);  // heading in docs/commands.md
 

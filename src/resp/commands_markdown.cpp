@@ -72,8 +72,8 @@ void append_limits(std::string& out) {
 
 std::string commands_markdown() {
   std::string out(kHead);
-  for (const Group g :
-       {Group::kLock, Group::kSession, Group::kRead, Group::kEvents, Group::kConnection, Group::kServer}) {
+  for (const Group g : {Group::kLock, Group::kSession, Group::kRead, Group::kEvents, Group::kConnection, Group::kServer,
+                        Group::kCluster}) {
     out += "\n## " + std::string(group_title(g)) + "\n";
     for (const CommandRow& row : command_rows()) {
       if (row.group == g) append_command(row, out);

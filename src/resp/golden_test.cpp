@@ -10,6 +10,7 @@
 #include "resp/command_reply.hpp"
 #include "resp/connection_reply.hpp"
 #include "resp/errors.hpp"
+#include "resp/members_reply.hpp"
 #include "resp/outcome_reply.hpp"
 #include "resp/view_reply.hpp"
 
@@ -325,6 +326,25 @@ TEST(GoldenReplies, Connections) {
   g.add("PING", [](ReplyWriter& w) { write_pong(w, false, "", false); });
   g.add("PING message", [](ReplyWriter& w) { write_pong(w, false, "hi", true); });
   g.add("PING while subscribed", [](ReplyWriter& w) { write_pong(w, true, "", false); });
+}
+
+TEST(GoldenReplies, Members) {
+  Golden g("members.txt");
+  MembersReply waits;
+  waits.name = "c";
+  waits.waiting = "this node waits for b (127.0.0.1:7431)";
+  g.add("MEMBERS STATUS of a node that is no member yet", [&](ReplyWriter& w) { write_members(w, waits); });
+  MembersReply r;
+  r.cluster = "e8812740f7f0ebaf95cf02d0b7e41927", r.incarnation = 1, r.term = 7, r.leader = "a", r.name = "a";
+  r.commit = 1'200, r.applied = 1'199;
+  r.members.push_back(
+      {1, "a", "leader", true, "127.0.0.1:7421", "127.0.0.1:7420", true, 1'200, 0, -1, -1, "0.1.0", 1, 3, -1});
+  r.members.push_back(
+      {2, "b", "follower", true, "127.0.0.1:7431", "127.0.0.1:7430", true, 1'190, 10, 140, 12, "", 1, 5, -1});
+  r.members.push_back({4, "d", "learner", false, "127.0.0.1:7451", "", true, 0, 1'200, -1, 3, "", 1, 1, 40});
+  r.members.push_back(
+      {5, "e", "unknown", true, "127.0.0.1:7461", "", false, std::nullopt, std::nullopt, -1, -1, "", 0, 0, -1});
+  g.add("MEMBERS STATUS", [&](ReplyWriter& w) { write_members(w, r); });
 }
 
 TEST(GoldenReplies, Commands) {

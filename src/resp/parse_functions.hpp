@@ -41,6 +41,10 @@ void parse_client_info(const ParseInput&, Request&);
 void parse_client_list(const ParseInput&, Request&);
 void parse_client_kill(const ParseInput&, Request&);
 
+void parse_members_status(const ParseInput&, Request&);
+void parse_members_add(const ParseInput&, Request&);
+void parse_members_change(const ParseInput&, Request&);  // REMOVE, PROMOTE, TRANSFER
+
 void parse_help(const ParseInput&, Request&);  // of any container
 void parse_command(const ParseInput&, Request&);
 void parse_config_get(const ParseInput&, Request&);

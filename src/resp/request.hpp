@@ -135,11 +135,19 @@ struct History {
   bool local = false;
 };
 
+struct MembersStatus {};
+struct MembersChange {
+  enum class Kind : uint8_t { kAdd, kRemove, kPromote, kTransfer };
+  Kind kind = Kind::kAdd;
+  std::string_view name;     // kTransfer: may be empty, any voter that can lead
+  std::string_view address;  // kAdd
+};
+
 using RequestBody =
     std::variant<Refusal, Change, Hello, Auth, Ping, Echo, Quit, Reset, JustOk, TimeQuery, ClientId, ClientGetName,
                  ClientInfoQuery, ClientSetName, ClientSetInfo, ClientList, ClientKill, CommandQuery, HelpQuery,
                  ConfigGet, ConfigSet, InfoQuery, Subscribe, Unsubscribe, EventsFrom, NoEvents, KeepAlive, SessionShow,
-                 SessionList, Check, Show, Locks, History>;
+                 SessionList, Check, Show, Locks, History, MembersStatus, MembersChange>;
 
 class Request {
  public:

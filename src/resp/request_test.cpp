@@ -174,6 +174,16 @@ TEST_F(Requests, Connections) {
   EXPECT_EQ(body<CommandQuery>("COMMAND DOCS lock").subcommand, "docs");
   EXPECT_TRUE(body<CommandQuery>("COMMAND").subcommand.empty());
   EXPECT_EQ(body<HelpQuery>("SESSION HELP").container->name, "session");
+  using Members = MembersChange::Kind;
+  body<MembersStatus>("members status");
+  EXPECT_EQ(body<MembersChange>("MEMBERS ADD d=[::1]:7=1").name, "d");
+  EXPECT_EQ(body<MembersChange>("MEMBERS ADD d=[::1]:7=1").address, "[::1]:7=1");
+  EXPECT_EQ(body<MembersChange>("MEMBERS ADD d=[::1]:7").kind, Members::kAdd);
+  EXPECT_EQ(body<MembersChange>("MEMBERS remove d").kind, Members::kRemove);
+  EXPECT_EQ(body<MembersChange>("MEMBERS PROMOTE d").kind, Members::kPromote);
+  EXPECT_EQ(body<MembersChange>("MEMBERS TRANSFER d").kind, Members::kTransfer);
+  EXPECT_EQ(body<MembersChange>("MEMBERS TRANSFER d").name, "d");
+  EXPECT_EQ(body<MembersChange>("MEMBERS TRANSFER").name, "");
 }
 
 TEST_F(Requests, Refusals) {
@@ -186,7 +196,13 @@ TEST_F(Requests, Refusals) {
       {"UNLOCKALL 1 a", "ERR UNLOCKALL is not supported by this version of Cleat"},
       {"SETLIMIT a 5", "ERR SETLIMIT is not supported by this version of Cleat"},
       {"REVOKE a", "ERR REVOKE is not supported by this version of Cleat"},
-      {"MEMBERS STATUS", "ERR MEMBERS is not supported by this version of Cleat"},
+      {"MEMBERS", "ERR wrong number of arguments for 'members' command"},
+      {"MEMBERS BACKUP", "ERR unknown subcommand 'BACKUP'. Try MEMBERS HELP."},
+      {"MEMBERS ADD d", "ERR 'd' is not name=host:port, as in MEMBERS ADD d=10.0.0.4:7421"},
+      {"MEMBERS ADD =h:1", "ERR '=h:1' is not name=host:port, as in MEMBERS ADD d=10.0.0.4:7421"},
+      {"MEMBERS ADD d=", "ERR 'd=' is not name=host:port, as in MEMBERS ADD d=10.0.0.4:7421"},
+      {"MEMBERS REMOVE", "ERR wrong number of arguments for 'members|remove' command"},
+      {"MEMBERS TRANSFER a b", "ERR too many arguments: MEMBERS TRANSFER [name]"},
       {"LOCK a LIMIT 5", "ERR LIMIT is not supported by this version of Cleat: leave it out"},
       {"LOCK a PERMITS 5", "ERR PERMITS is not supported by this version of Cleat: leave it out"},
       {"LOCK a TREE", "ERR TREE is not supported by this version of Cleat: leave it out"},

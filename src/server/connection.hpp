@@ -22,6 +22,7 @@ struct Pending {
     kRefused,    // a change that was not taken: the disk is full
     kRead,       // waits for the proof that the state is fresh; read again from the input then
     kKeepAlive,  // waits for the same
+    kMembers,    // a change of the membership, under way
   };
   Kind kind = Kind::kChange;
   bool full = false, async = false;

@@ -37,6 +37,7 @@ class LocalAnswers {
   void operator()(const resp::Unsubscribe&);
   void operator()(const resp::EventsFrom&);
   void operator()(const resp::NoEvents&);
+  void operator()(const resp::MembersStatus&);  // service_members.cpp
   // With LOCAL, or when the proof is there.
   void operator()(const resp::SessionShow&);
   void operator()(const resp::SessionList&);
@@ -47,6 +48,7 @@ class LocalAnswers {
   // Never come here: service_requests.cpp takes them.
   void operator()(const resp::Change&) {}
   void operator()(const resp::KeepAlive&) {}
+  void operator()(const resp::MembersChange&) {}
 
  private:
   bool log_in(std::string_view user, std::string_view password);  // false: an error was written

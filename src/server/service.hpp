@@ -23,6 +23,7 @@
 #include "resp/request.hpp"
 #include "server/connection.hpp"
 #include "server/event_hub.hpp"
+#include "server/membership_rules.hpp"
 #include "server/metrics.hpp"
 #include "server/settings.hpp"
 
@@ -35,6 +36,10 @@ struct Surroundings {
   std::function<int64_t(const Connection&)> silent_ms;
   // The connection's socket is to be closed; it is destroyed soon after.
   std::function<void(Connection&)> close_socket;
+  // What MEMBERS tells beside what the replica knows; `member` is filled in by the service.
+  std::function<ClusterFacts()> cluster_facts;
+  // The membership in force, whenever the replica tells it; within its step(), or while it is opened.
+  std::function<void(const replica::Members&)> on_members;
 };
 
 class Service final : public replica::Listener {
@@ -89,8 +94,13 @@ class Service final : public replica::Listener {
   void on_keep_alive(uint64_t cookie, const replica::KeepAliveAnswer&, replica::Trouble) override;
   void on_leadership(bool leads, uint64_t term) override;
   void on_log(int level, std::string_view line) override;
+<<<<<<< HEAD
   void on_term(uint64_t term) override;
   void on_state_replaced() override;
+=======
+  void on_members_changed(uint64_t cookie, const base::Status&) override;
+  void on_members(const replica::Members&) override;
+>>>>>>> 2d09ab6 (wip all)
 
  private:
   enum class Taken : uint8_t { kYes, kYesAndStop, kLater };
@@ -111,6 +121,10 @@ class Service final : public replica::Listener {
     int64_t due_us;
     uint64_t connection;
     bool operator<(const Undecided& o) const { return due_us > o.due_us; }  // the soonest on top
+  };
+  struct MembersAsked {
+    RunRef from;
+    std::string added;  // whose id is to be answered; empty: OK is
   };
   struct KeepAliveBatch {
     RunRef from;
@@ -169,6 +183,11 @@ class Service final : public replica::Listener {
   void answer_undecided();
   void give_up(Connection&);
 
+  // service_members.cpp: MEMBERS
+  ClusterFacts facts() const;
+  MembersNow members_now() const;
+  Taken take_members(Connection&, const resp::MembersChange&, size_t begin, size_t end);
+
   // service_sessions.cpp: who speaks for which session
   void speak_for(Connection&, Speaks, base::SessionId, uint32_t epoch, std::string_view key);
   void stop_speaking(Connection&, Speaks now);
@@ -197,7 +216,8 @@ class Service final : public replica::Listener {
   std::unordered_map<uint64_t, std::vector<RunRef>> read_batches_;
   std::priority_queue<Undecided> undecided_;  // connections whose run outlived its turn, each at most once
   std::unordered_map<uint64_t, KeepAliveBatch> keep_alive_batches_;
-  uint64_t last_read_cookie_ = 0, last_keep_alive_batch_ = 0;
+  std::unordered_map<uint64_t, MembersAsked> members_asked_;
+  uint64_t last_read_cookie_ = 0, last_keep_alive_batch_ = 0, last_members_cookie_ = 0;
 
   resp::Request request_;
   resp::RequestParser reader_;    // of reads that are read again

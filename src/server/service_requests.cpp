@@ -91,6 +91,7 @@ Service::Taken Service::take(Connection& c, size_t begin, size_t end) {
   if (auto* keep_alive = std::get_if<resp::KeepAlive>(&request_.body)) {
     return take_keep_alive(c, *keep_alive, begin, end);
   }
+  if (auto* members = std::get_if<resp::MembersChange>(&request_.body)) return take_members(c, *members, begin, end);
   LocalAnswers(*this, c).answer(request_);
   return Taken::kYes;
 }

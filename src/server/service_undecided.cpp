@@ -40,7 +40,7 @@ void Service::answer_undecided() {
 void Service::give_up(Connection& c) {
   while (c.has_pending() && c.front().kind != Pending::Kind::kRefused) {
     const Pending& p = c.front();
-    const bool change = p.kind == Pending::Kind::kChange;
+    const bool change = p.kind == Pending::Kind::kChange || p.kind == Pending::Kind::kMembers;
     // It may speak for a session that it does not know: never for its own again without being told to.
     if (p.verb == lock::Verb::kOpenSession || p.verb == lock::Verb::kAttachSession) stop_speaking(c, Speaks::kLost);
     c.writer().error(change ? resp::kUnknownError : resp::kUnknownReadError);
