@@ -12,6 +12,8 @@
 
 #include "net/listener.hpp"
 #include "net/service_notify.hpp"
+#include "server/cluster_node.hpp"
+#include "server/cluster_settings.hpp"
 #include "server/event_loop.hpp"
 #include "server/info.hpp"
 #include "server/logging.hpp"
@@ -76,16 +78,6 @@ void fit_connections(Config& config) {
   config.max_connections = possible;
 }
 
-replica::Options replica_options(const Config& config) {
-  replica::Options options;
-  options.dir = config.data;
-  options.settings = config.lock_settings();
-  options.snapshot_log_bytes = static_cast<uint64_t>(config.snapshot_log_bytes);
-  options.min_free_bytes = static_cast<uint64_t>(config.min_free_bytes);
-  options.seed = static_cast<uint64_t>(getpid()) ^ static_cast<uint64_t>(SystemClock().mono_us());
-  return options;
-}
-
 void greet(const Config& config, const net::Address& address) {
   spdlog::info("listening on {}, data in {}", address.text(), config.data);
   spdlog::info("lock something: redis-cli -p {} LOCK orders WAIT 0   or: cleat run --server {} orders -- sleep 5",
@@ -94,7 +86,7 @@ void greet(const Config& config, const net::Address& address) {
 
 struct Node {
   Config& config;
-  std::string password;
+  std::string password, secret;
   net::Listener listener;
 };
 
@@ -105,18 +97,24 @@ int run_node(Node& node, const net::ServiceNotify& notify) {
   around.set_log_level = set_log_level;
   around.silent_ms = [](const Connection& c) { return net::silent_ms(c.fd); };
   around.close_socket = [&loop](Connection& c) { loop->close_socket(c); };
+  ClusterNode cluster(node.config, node.secret, clock);
+  around.cluster_facts = [&cluster] { return cluster.facts(); };
+  around.on_members = [&cluster](const replica::Members& members) { cluster.set_members(members); };
   Service service(node.config, node.password, clock, around);
-  auto replica = replica::Replica::open(replica_options(node.config), clock, service);
-  if (!replica.ok()) return fail(1, replica.status().message());
-  service.serve(**replica);
-  loop.emplace(service, node.listener, clock, notify);
   node.config.listen = node.listener.address().text();  // with the port really used
+  if (const auto s = cluster.start(service); !s.ok())
+    return fail(s.code() == base::Code::kInvalid ? 2 : 1, s.message());
+  loop.emplace(service, node.listener, clock, notify);
+  if (const auto s = cluster.connect(*loop); !s.ok())
+    return fail(s.code() == base::Code::kInvalid ? 2 : 1, s.message());
   greet(node.config, node.listener.address());
   notify.tell("READY=1");
   loop->run();
+  cluster.disconnect();
   loop.reset();
-  const auto closed = (*replica)->close();
+  const auto closed = cluster.close();
   if (!closed.ok()) return fail(1, closed.message());
+  if (!cluster.trouble().empty()) return fail(1, cluster.trouble());
   spdlog::info("stopped; everything answered is on disk");
   return 0;
 }
@@ -138,11 +136,19 @@ int serve(const ServeOptions& options) {
     if (!read.ok()) return fail(2, read.status().message());
     password = *std::move(read);
   }
+  std::string secret;
+  if (!config->cluster_secret_file.empty()) {
+    auto read = read_password(config->cluster_secret_file, "cluster-secret-file");
+    if (!read.ok()) return fail(2, read.status().message());
+    secret = *std::move(read);
+  }
+  if (const std::string unwise = cluster_warning(*cluster_settings(*config)); !unwise.empty())
+    spdlog::warn("{}", unwise);
   fit_connections(*config);
   auto listener = net::Listener::open(*net::parse_address(config->listen));
   if (!listener.ok()) return fail(1, listener.status().message());
   const net::ServiceNotify notify(std::getenv("NOTIFY_SOCKET"), std::getenv("WATCHDOG_USEC"));
-  Node node = {*config, std::move(password), *std::move(listener)};
+  Node node = {*config, std::move(password), std::move(secret), *std::move(listener)};
   return run_node(node, notify);
 }
 
