@@ -16,5 +16,6 @@ int execute(const Common&, const HistoryCommand&);
 int execute(const Common&, const EventsCommand&);
 int execute(const Common&, const SessionsCommand&);
 int execute(const Common&, const StatusCommand&);
+int execute(const Common&, const ClusterCommand&);
 
 }  // namespace cleat::cli

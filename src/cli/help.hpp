@@ -121,4 +121,59 @@ Examples:
 
 Exit status: 0 ready, 1 there but not ready, 69 not reachable.)";
 
+inline constexpr const char* kCluster =
+    R"(The members of the cluster, as they are and as they shall be. Every command asks
+whichever member answers and goes on to the leader by itself.
+
+Examples:
+  cleat cluster status
+  cleat cluster add d=10.0.0.4:7421               after: cleat serve --name d --join 10.0.0.1:7421 --peer-listen ...
+  cleat cluster remove d)";
+
+inline constexpr const char* kClusterStatus =
+    R"(Who the members are, who leads and how far each is, as one of them sees it. LAG is how many entries it is behind.
+
+Examples:
+  cleat cluster status
+  cleat cluster status --watch
+  cleat cluster status --json | jq -r .leader
+
+Exit status: 0 a leader and a majority are there, 1 not so, 69 not reachable.)";
+
+inline constexpr const char* kClusterAdd =
+    R"(Adds a member: first as a learner, which gets all data and has no vote, then, once it has caught up, as a voter.
+Start it first, on an empty directory; it waits to be added. Interrupted, the same command goes on.
+
+Examples:
+  cleat serve --name d --join 10.0.0.1:7421 --peer-listen 10.0.0.4:7421     on the new machine
+  cleat cluster add d=10.0.0.4:7421
+  cleat cluster add d=10.0.0.4:7421 --learner     it only follows
+
+Exit status: 0 it is a voter (a learner), 1 refused, 74 it has not caught up in time.)";
+
+inline constexpr const char* kClusterRemove =
+    R"(Removes a member for good: it stops by itself if it runs. If it leads, another member leads first. Refused where the
+members that are up would be no majority without it.
+
+Example:
+  cleat cluster remove d
+
+Exit status: 0 removed, 1 refused.)";
+
+inline constexpr const char* kClusterPromote = R"(Gives a learner a vote, as soon as it has caught up.
+
+Example:
+  cleat cluster promote d
+
+Exit status: 0 it is a voter, 1 refused, 74 it has not caught up in time.)";
+
+inline constexpr const char* kClusterTransfer =
+    R"(Lets another member lead, without a pause that clients would notice: before its machine is restarted, say.
+
+Examples:
+  cleat cluster transfer
+  cleat cluster transfer b
+
+Exit status: 0 it leads, 1 refused, 74 it was not seen to lead in time.)";
+
 }  // namespace cleat::cli::help

@@ -8,6 +8,7 @@
 #include "cli/duration.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/help.hpp"
+#include "server/cluster_settings.hpp"
 #include "server/info.hpp"
 
 namespace cleat::cli {
@@ -92,6 +93,7 @@ class Grammar {
     add_events();
     add_sessions();
     add_status();
+    add_cluster();
   }
 
   CLI::App& app() { return app_; }
@@ -101,9 +103,19 @@ class Grammar {
     return std::any_of(all.begin(), all.end(), [&](const CLI::App* sub) { return sub->get_name() == command; });
   }
 
+  bool knows_cluster(const std::string& command) const {
+    const auto all = app_.get_subcommand("cluster")->get_subcommands([](const CLI::App*) { return true; });
+    return std::any_of(all.begin(), all.end(), [&](const CLI::App* sub) { return sub->get_name() == command; });
+  }
+
  private:
   CLI::App& add(const std::string& name, const std::string& what, const char* footer, bool prints = true) {
-    CLI::App& sub = *app_.add_subcommand(name, what);
+    return add_to(app_, name, name, what, footer, prints);
+  }
+  // `whole`: the name with those of its parents, for messages.
+  CLI::App& add_to(CLI::App& parent, const std::string& name, const std::string& whole, const std::string& what,
+                   const char* footer, bool prints = true) {
+    CLI::App& sub = *parent.add_subcommand(name, what);
     sub.footer(footer);
     if (prints) sub.add_flag("--json", invocation_.common.json, "print JSON instead of text");
     Common& common = invocation_.common;
@@ -123,8 +135,8 @@ class Grammar {
         ->type_name("FILE");
     add_duration(sub, "--timeout", "how long to try to reach the server, and to wait for an answer (default 5s)",
                  {milliseconds(1)}, [&common](milliseconds t) { common.timeout = t; });
-    sub.final_callback([&common, server, set_server, from_environment, name, this] {
-      common.command = name;
+    sub.final_callback([&common, server, set_server, from_environment, whole, this] {
+      common.command = whole;
       if (server->count() == 0 && from_environment != nullptr && *from_environment != '\0') {
         if (const std::string wrong = set_server(from_environment); !wrong.empty()) {
           throw CLI::ValidationError("CLEAT_SERVER", wrong);
@@ -205,8 +217,8 @@ class Grammar {
         continue;
       }
       CLI::Option* option = sub.add_option(flag)->expected(1)->type_name(server::value_hint(setting));
-      option->description(std::string(setting.help) + " (default " + server::shown_value(setting, server::Config{}) +
-                          ")");
+      const std::string shown = server::shown_value(setting, server::Config{});
+      option->description(std::string(setting.help) + (shown.empty() ? "" : " (default " + shown + ")"));
       option->each([&serve, name, flag](const std::string& text) { serve.flags.push_back({name, text, flag}); });
     }
   }
@@ -306,6 +318,61 @@ class Grammar {
     command<StatusCommand>(sub);
   }
 
+  void add_cluster() {
+    CLI::App& cluster = *app_.add_subcommand("cluster", "See and change who belongs to the cluster");
+    cluster.footer(help::kCluster);
+    cluster.require_subcommand(1);
+    add_cluster_status(cluster);
+    add_cluster_add(cluster);
+    CLI::App& remove = cluster_sub(cluster, "remove", "Remove a member for good", help::kClusterRemove);
+    add_member_name(remove, cluster_command(remove, ClusterCommand::Kind::kRemove), true);
+    CLI::App& promote = cluster_sub(cluster, "promote", "Give a learner a vote", help::kClusterPromote);
+    ClusterCommand& promoted = cluster_command(promote, ClusterCommand::Kind::kPromote);
+    add_member_name(promote, promoted, true);
+    add_catch_up(promote, promoted);
+    CLI::App& transfer = cluster_sub(cluster, "transfer", "Let another member lead", help::kClusterTransfer);
+    add_member_name(transfer, cluster_command(transfer, ClusterCommand::Kind::kTransfer), false);
+  }
+  CLI::App& cluster_sub(CLI::App& cluster, const std::string& name, const std::string& what, const char* footer) {
+    return add_to(cluster, name, "cluster " + name, what, footer);
+  }
+  ClusterCommand& cluster_command(CLI::App& sub, ClusterCommand::Kind kind) {
+    ClusterCommand& made = command<ClusterCommand>(sub);
+    made.kind = kind;
+    return made;
+  }
+  static void add_member_name(CLI::App& sub, ClusterCommand& command, bool required) {
+    const char* what = required ? "name of the member" : "who is to lead (default: the voter that is furthest)";
+    sub.add_option("NAME", command.name, what)->required(required)->type_name("");
+  }
+  static void add_catch_up(CLI::App& sub, ClusterCommand& command) {
+    add_duration(sub, "--wait", "how long it may take to catch up (default 10m)", {milliseconds(1)},
+                 [&command](milliseconds d) { command.wait = d; });
+  }
+  void add_cluster_status(CLI::App& cluster) {
+    CLI::App& sub =
+        cluster_sub(cluster, "status", "Who the members are, who leads, how far each is", help::kClusterStatus);
+    ClusterCommand& status = cluster_command(sub, ClusterCommand::Kind::kStatus);
+    CLI::Option* watch = sub.add_flag("--watch", status.watch, "draw it again and again, until interrupted");
+    add_duration(sub, "--every", "with --watch: how often (default 1s)", {milliseconds(100)},
+                 [&status](milliseconds d) { status.every = d; });
+    sub.get_option("--every")->needs(watch);
+  }
+  void add_cluster_add(CLI::App& cluster) {
+    CLI::App& sub = cluster_sub(cluster, "add", "Add a member", help::kClusterAdd);
+    ClusterCommand& added = cluster_command(sub, ClusterCommand::Kind::kAdd);
+    CLI::Option* member = sub.add_option("NAME=HOST:PORT")->expected(1)->required()->type_name("");
+    member->description("its name, and where the other members reach it (its --peer-listen)");
+    member->each([&added](const std::string& text) {
+      const auto listed = server::parse_listed_member(text);
+      if (!listed.ok()) invalid(listed.status().message());
+      added.name = listed->name;
+      added.address = listed->address;
+    });
+    sub.add_flag("--learner", added.learner, "leave it without a vote: it only follows");
+    add_catch_up(sub, added);
+  }
+
   const Environment& environment_;
   Invocation invocation_;
   std::vector<std::shared_ptr<void>> kept_;
@@ -351,7 +418,11 @@ void move_behind_command(std::vector<std::string>& words) {
 Parsed parse(std::vector<std::string> words, const Environment& environment) {
   Grammar grammar(environment);
   move_behind_command(words);
-  const std::string command = !words.empty() && grammar.knows(words[0]) ? words[0] : "";
+  std::string command = !words.empty() && grammar.knows(words[0]) ? words[0] : "";
+  if (command == "cluster" && words.size() > 1 && !words[1].starts_with('-')) {
+    if (!grammar.knows_cluster(words[1])) return usage_error(command, "there is no command 'cluster " + words[1] + "'");
+    command += " " + words[1];
+  }
   if (command.empty() && !words.empty() && !words[0].starts_with('-')) {
     return usage_error("", "there is no command '" + words[0] + "'");
   }

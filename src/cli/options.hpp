@@ -76,9 +76,18 @@ struct SessionsCommand {
   std::string id;  // empty: all
 };
 struct StatusCommand {};
+struct ClusterCommand {
+  enum class Kind { kStatus, kAdd, kRemove, kPromote, kTransfer };
+  Kind kind = Kind::kStatus;
+  std::string name;     // kTransfer: may be empty
+  std::string address;  // kAdd
+  bool learner = false, watch = false;
+  milliseconds every{1'000};   // kStatus, with watch
+  milliseconds wait{600'000};  // kAdd, kPromote: for the member to catch up
+};
 
 using Command = std::variant<server::ServeOptions, RunCommand, LockCommand, UnlockCommand, RenewCommand, ShowCommand,
-                             LsCommand, HistoryCommand, EventsCommand, SessionsCommand, StatusCommand>;
+                             LsCommand, HistoryCommand, EventsCommand, SessionsCommand, StatusCommand, ClusterCommand>;
 
 struct Invocation {
   Common common;
