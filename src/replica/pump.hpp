@@ -111,6 +111,7 @@ class Pump final : public Replica, private lock::Sink {
   void add_start_commands();
   bool tick_due() const;
   bool speaks_for(const lock::Command&) const;
+  Trouble busy() const;
   bool under_way() const { return proposed_index_ > applied_; }
   void begin_proof();
   // the engine (pump.cpp)

@@ -21,10 +21,16 @@ lock::Command command(lock::Verb verb) {
 
 Trouble Pump::begin_run(const base::ConnectionRef& from) {
   if (stopped_ || (phase_ != Phase::kServing && !can_forward())) return Trouble::kNoQuorum;
-  if (entry_.size() >= options_.max_entry_bytes || forwards_.full()) return Trouble::kBusy;
+  if (entry_.size() >= options_.max_entry_bytes) return busy();
+  if (forwards_.full()) return Trouble::kNoQuorum;
   entry_term_ = term_;
   entry_.begin_run(from);
   return Trouble::kNone;
+}
+
+// This turn's entry is full: the next turn comes at once, unless the log waits for room.
+Trouble Pump::busy() const {
+  return ready_ ? Trouble::kNoQuorum : Trouble::kBusy;
 }
 
 Trouble Pump::add(const lock::Command& c) {
@@ -37,7 +43,7 @@ Trouble Pump::add(const lock::Command& c) {
     if (c.session && speaks_for(c)) heard_.push_back({c.session, 0});
     if ((space_.is_short() || log_full_) && takes_room(c.verb)) return Trouble::kDiskFull;
   }
-  if (entry_.size() >= options_.max_entry_bytes) return Trouble::kBusy;
+  if (entry_.size() >= options_.max_entry_bytes) return busy();
   entry_.add(c);
   return Trouble::kNone;
 }

@@ -84,9 +84,17 @@ class DirectReplica final : public replica::Replica {
     builder_.add(command);
   }
   bool has_input() const { return !builder_.empty(); }
+  uint64_t term() const override { return term_now; }
+  // What was taken is lost with its leader; the next one's first entry is applied.
+  void lose_and_elect() {
+    builder_.clear();
+    listener_.on_term(++term_now);
+  }
+  size_t taken() const { return builder_.commands(); }
 
   replica::Trouble trouble = replica::Trouble::kNone;
   bool disk_full = false;
+  uint64_t term_now = 1;
   uint32_t leader = 0;  // of `peers`, when this one does not lead
   int64_t worst_clock_ppm = 0;
   std::vector<replica::PeerStatus> members;
