@@ -70,7 +70,7 @@ void Peers::Impl::take(const Ready& ready) {
   } else if (resolver_ && ready.tag == tag_of(&*resolver_)) {
     take_answers();
   } else {
-    auto& link = *reinterpret_cast<Link*>(reinterpret_cast<uintptr_t>(ready.tag) & ~uintptr_t{1});
+    auto& link = *reinterpret_cast<Link*>(static_cast<char*>(ready.tag) - 1);
     if (link.lost) return;
     if (!link.channel) {
       connected(link);

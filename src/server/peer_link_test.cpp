@@ -15,7 +15,6 @@ namespace cleat::server {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 class TalkingReplica final : public replica::Replica {
