@@ -94,13 +94,10 @@ class Service final : public replica::Listener {
   void on_keep_alive(uint64_t cookie, const replica::KeepAliveAnswer&, replica::Trouble) override;
   void on_leadership(bool leads, uint64_t term) override;
   void on_log(int level, std::string_view line) override;
-<<<<<<< HEAD
   void on_term(uint64_t term) override;
   void on_state_replaced() override;
-=======
   void on_members_changed(uint64_t cookie, const base::Status&) override;
   void on_members(const replica::Members&) override;
->>>>>>> 2d09ab6 (wip all)
 
  private:
   enum class Taken : uint8_t { kYes, kYesAndStop, kLater };
