@@ -1,7 +1,7 @@
 # The front door. `make` alone tells what there is to do; each target first installs what it lacks (tools/install_deps.sh).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test check fmt sim mutants fuzz bench test-real clean
+.PHONY: help deps build run test check fmt sim mutants races fuzz bench test-real clean
 
 JOBS ?= $(shell nproc)
 # Where `make run` keeps its data and what it listens on.
@@ -44,6 +44,10 @@ mutants: ## build the broken variants; each must be caught
 	@tools/build.sh build/mutants cleat_sim replica_test auditor -- -DCLEAT_MUTANTS=ON
 	@build/mutants/auditor --all-mutants
 	@build/mutants/cleat_sim --mutants
+
+races: ## TSan over all that has threads, with the Rust part instrumented too (minutes)
+	@tools/install_deps.sh build test races
+	@tests/run --only races
 
 fuzz: ## run every fuzzer for MINUTES=10
 	@tools/install_deps.sh build test fuzz

@@ -16,6 +16,12 @@ if(NOT rust_version OR rust_version STREQUAL "none" OR rust_version VERSION_LESS
                       "On Debian 12: apt-get install rustc-web cargo-web. Elsewhere: a current cargo and rustc on PATH.")
 endif()
 
+set(engine_options RUSTC=${CLEAT_RUSTC} ${CLEAT_CARGO} rustc --release --locked --quiet --target-dir ${CLEAT_CARGO_TARGET_DIR})
+set(engine_built ${CLEAT_CARGO_TARGET_DIR}/release/libcleat_engine.a)
+if(CLEAT_ENGINE_TSAN)
+  include(cmake/engine_tsan.cmake)
+endif()
+
 file(GLOB engine_sources CONFIGURE_DEPENDS ${engine_dir}/src/*.rs)
 set(engine_archive ${CMAKE_BINARY_DIR}/libcleat_engine.a)
 # Fuzzers see which code ran in Rust too: the flags go to the last step, which optimizes all crates as one, so nothing
@@ -29,9 +35,8 @@ if(CLEAT_FUZZ)
 endif()
 add_custom_command(
   OUTPUT ${engine_archive}
-  COMMAND ${CMAKE_COMMAND} -E env RUSTC=${CLEAT_RUSTC} ${CLEAT_CARGO} rustc --release --locked --quiet --target-dir
-          ${CLEAT_CARGO_TARGET_DIR} ${engine_coverage}
-  COMMAND ${CMAKE_COMMAND} -E copy ${CLEAT_CARGO_TARGET_DIR}/release/libcleat_engine.a ${engine_archive}
+  COMMAND ${CMAKE_COMMAND} -E env ${engine_options} ${engine_coverage}
+  COMMAND ${CMAKE_COMMAND} -E copy ${engine_built} ${engine_archive}
   DEPENDS ${engine_sources} ${engine_dir}/Cargo.toml ${engine_dir}/Cargo.lock
   WORKING_DIRECTORY ${engine_dir}
   COMMENT "Building the Raft engine with cargo (a cold build takes about a minute)"
@@ -40,5 +45,5 @@ add_custom_target(cleat_engine_archive DEPENDS ${engine_archive})
 
 add_library(cleat_engine STATIC IMPORTED GLOBAL)
 set_target_properties(cleat_engine PROPERTIES IMPORTED_LOCATION ${engine_archive}
-                                              INTERFACE_LINK_LIBRARIES "gcc_s;util;rt;pthread;m;dl")
+                                              INTERFACE_LINK_LIBRARIES "${engine_runtime}gcc_s;util;rt;pthread;m;dl")
 add_dependencies(cleat_engine cleat_engine_archive)

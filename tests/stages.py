@@ -68,10 +68,11 @@ def count_cases(path):
     return counted
 
 
-def run_ctest(folder, name, *arguments, jobs=None):
-    """Runs ctest in a build folder. A test that wrote a gtest report counts by its cases, any other as one."""
+def run_ctest(folder, name, *arguments, jobs=None, **options):
+    """Runs ctest in a build folder. A test that wrote a gtest report counts by its cases, any other as one. Options go
+    to the environment, over those of the sanitizers."""
     reports = fresh_reports(name)
-    environment = dict(os.environ, GTEST_OUTPUT=f"xml:{reports}/", **SANITIZER_OPTIONS)
+    environment = dict(os.environ, GTEST_OUTPUT=f"xml:{reports}/", **{**SANITIZER_OPTIONS, **options})
     junit = reports / "ctest.xml"
     command = ["tools/progress.sh", f"Running {name} tests", "ctest", "--test-dir", folder, "-j", str(jobs or os.cpu_count()),
                "--output-on-failure", "--no-tests=error", "--output-junit", str(junit), *arguments]
@@ -168,11 +169,27 @@ def process():
     return counted
 
 
+def with_tsan(folder, name, layers, *cmake, **options):
+    build(folder, [f"{layer}_test" for layer in layers], "-DCLEAT_SANITIZE=thread", *cmake)
+    return run_ctest(folder, name, "-R", "^(" + "|".join(layers) + ")$", **options)
+
+
+# Snapshot files beside the pump, the server, the client. raft_test, whose own threads are all of the Rust archive, would
+# spend minutes on reports to be suppressed: `make races` has it.
+WITH_THREADS = ["storage", "replica", "net", "server", "client"]
+
+
 def threads():
-    """TSan, for the one part of ours that runs a thread beside the pump (snapshot files); raft runs only Rust threads."""
-    targets = ["replica_test"]
-    build("build/tsan", targets, "-DCLEAT_SANITIZE=thread")
-    return run_ctest("build/tsan", "tsan", "-R", "^(" + "|".join(t.removesuffix("_test") for t in targets) + ")$")
+    """TSan for our own code; the Rust archive is not instrumented, tests/tsan.supp says what that means."""
+    return with_tsan("build/tsan", "tsan", WITH_THREADS)
+
+
+def races():
+    """TSan for all code, the Rust archive and Rust's library with it, and nothing suppressed. Not among the stages of
+    `make test`: building Rust's library takes minutes."""
+    rust = ["-DCLEAT_RUSTC=/usr/bin/rustc", "-DCLEAT_CARGO=/usr/bin/cargo"] if pathlib.Path("/usr/bin/rustc").exists() else []
+    layers = [*WITH_THREADS, "raft", "cli"]
+    return with_tsan("build/races", "races", layers, "-DCLEAT_ENGINE_TSAN=ON", *rust, TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1")
 
 
 def tidy():
@@ -202,3 +219,5 @@ STAGES = {
     "fuzz": Stage("a slice of every fuzzer", fuzz),
     "tidy": Stage("clang-tidy on all sources", tidy),
 }
+# Run only when they are asked for by name.
+LONG_STAGES = {"races": Stage("everything with threads under TSan, the Rust part and Rust's library instrumented too", races)}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a bare machine lacks:  tools/install_deps.sh [build|test|bench|fuzz ...]   (default: build)
+# Installs what a bare machine lacks:  tools/install_deps.sh [build|test|bench|fuzz|races ...]   (default: build)
 # Prints nothing and changes nothing when all is there. On Debian 12 it installs (through sudo where not root); on any
 # other system it only says what is missing and what Debian calls it, and exits with 1.
 #
@@ -41,6 +41,9 @@ test  gcc                   cmd:gcc
 test  curl                  cmd:curl
 fuzz  clang-14              cmd:clang++-14
 fuzz  libclang-rt-14-dev    deb:libclang-rt-14-dev
+races rustc-web             deb:rustc-web
+races cargo-web             deb:cargo-web
+races rust-web-src          deb:rust-web-src
 bench redis-server          cmd:redis-server
 bench redis-tools           cmd:redis-cli
 ROWS
