@@ -81,6 +81,7 @@ void Checks::read_asked(std::string_view bytes) {
       if (c.verb == lock::Verb::kMark) world_.cover(kMarks);
       if (c.verb == lock::Verb::kHeard) world_.cover(kHeards);
       if (c.verb == lock::Verb::kUndeliver) undoing_[c.fence.value] = {std::string(c.name), depth_of(c.name, c.fence)};
+      if (c.seq != 0) met(from, c);
       asked_[place(from, c.seq)] = {
           c.verb, std::string(c.name), std::string(c.owner), std::string(c.req), std::string(c.token),
           c.mode, c.priority};
@@ -89,6 +90,26 @@ void Checks::read_asked(std::string_view bytes) {
                                static_cast<int>(c.verb), from.connection, c.name, c.req, c.session.value));
     }
   }
+}
+
+// Forwarded twice, or after it was asked for again: it would be done twice.
+void Checks::met(const base::ConnectionRef& from, const lock::Command& c) {
+  const auto what = [&] {
+    return fmt::format("request {} of connection {} of member {}", c.seq, from.connection, from.member);
+  };
+  if (!met_.insert(place(from, c.seq)).second)
+    world_.fail("exactly once", fmt::format("exactly once: {} stands twice in the log", what()));
+  if (withdrawn_.count(place(from, c.seq)) != 0)
+    world_.fail("exactly once", fmt::format("exactly once: {} happens, though it was asked again", what()));
+}
+
+void Checks::withdrawn(const base::ConnectionRef& from, uint64_t seq) {
+  withdrawn_.insert(place(from, seq));
+  if (met_.count(place(from, seq)) != 0)
+    world_.fail("exactly once",
+                fmt::format("exactly once: request {} of connection {} of member {} is asked again, though "
+                            "it happened",
+                            seq, from.connection, from.member));
 }
 
 void Checks::on_outcome(const lock::Outcome& o) {

@@ -38,6 +38,8 @@ class Checks : private lock::Sink {
   void finished(const lock::Machine&);
   uint64_t last_index() const { return last_index_; }
   const lock::Machine& machine() const { return *machine_; }
+  // A request is asked again under another number: under this one it never happens, not before and not after.
+  void withdrawn(const base::ConnectionRef&, uint64_t seq);
   // A belief was made or moved: what it is about must still be there.
   void believed(uint64_t fence);
   void believed_session(uint64_t session);
@@ -80,6 +82,7 @@ class Checks : private lock::Sink {
   uint32_t depth_of(std::string_view name, base::Fence) const;
   bool stops(const Hold&, lock::Mode) const;
   void read_asked(std::string_view bytes);
+  void met(const base::ConnectionRef&, const lock::Command&);
 
   World& world_;
   Beliefs& beliefs_;
@@ -89,6 +92,7 @@ class Checks : private lock::Sink {
   uint64_t last_index_ = 0;
   int64_t stamp_ms_ = 0, real_us_ = 0, awake_us_ = 0, leads_since_us_ = 0;
   std::map<Place, Asked> asked_;
+  std::set<Place> met_, withdrawn_;
   std::map<std::string, Waiter> waiters_;
   std::map<Place, std::string> waits_at_;  // where the waiter was asked for last
   uint64_t arrivals_ = 0;

@@ -137,6 +137,7 @@ void Client::act() {
   if (pending_.size() >= 4) return;
   if (sort_ == Sort::kExplicit && world_.rng.chance(0.005)) return close_session();
   if (world_.rng.chance(0.08)) return cancel_something();
+  if (servers_.size() > 1 && world_.rng.chance(0.15)) return look_at_something();
   if (held_.size() < 3 && world_.rng.chance(0.6)) lock_something();
 }
 
@@ -214,6 +215,14 @@ void Client::check(const Held& h) {
   r.kind = Kind::kCheck;
   r.name = h.name;
   r.c.fence = {h.fence};
+  ask(r);
+}
+
+void Client::look_at_something() {
+  Request r;
+  r.kind = Kind::kCheck;
+  r.name = fmt::format("n{}", world_.rng.in(1, plan_.names));
+  r.c.fence = {1};
   ask(r);
 }
 

@@ -57,6 +57,7 @@ class Client : public Receiver {
   void put(Held&);
   void check(const Held&);
   void cancel_something();
+  void look_at_something();
   void close_session();
   bool tired() const;
   void give_up();

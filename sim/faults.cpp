@@ -46,7 +46,19 @@ void Faults::crash(Server& v) {
   } else {
     v.kill();
   }
+  if (c_.plan.snapshots && rng.chance(0.4)) return leave_behind(v);
   c_.restart_later(v, rng.chance(0.3) ? rng.in(1'000, 30'000) : rng.in(5'000, 4'000'000));
+}
+
+// Away for so long that the others' logs no longer reach back to it.
+void Faults::leave_behind(Server& v) {
+  const int64_t away_us = c_.world.rng.in(2'500'000, 6'000'000);
+  for (int64_t us = 700'000; us < away_us; us += 1'100'000)
+    c_.world.after(us, [this, &v] {
+      for (Server* s : c_.servers())
+        if (s != &v) s->snapshot();
+    });
+  c_.restart_later(v, away_us);
 }
 
 // The power goes for several at the same moment. Those with the newest entries may be the last to come back.

@@ -17,6 +17,7 @@ class Faults {
   Server& victim();
   void crash(Server&);
   void crash_many(bool all);
+  void leave_behind(Server&);
   void stall(Server&);
   void part(Server&);
   void part_halves();

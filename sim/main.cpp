@@ -35,7 +35,7 @@ int usage() {
              "       cleat_sim --mutants [--seeds N] [--mutant NAME]      (in a build with -DCLEAT_MUTANTS=ON)\n"
              "  --members N a cluster of N; without it one node\n"
              "  --story     tell the run of a single seed\n"
-             "  --list F    the seeds at the beginnings of the lines of F\n"
+             "  --list F    the seeds at the beginnings of the lines of F (3x17: seed 17 with 3 members)\n"
              "  --twice     run each seed twice and fail if the runs differ\n"
              "  --coverage  fail if something that must be met was never met\n");
   return 2;
@@ -166,7 +166,10 @@ int main(int argc, char** argv) {
     if (!lines) return usage();
     for (std::string line; std::getline(lines, line);) {
       if (line.empty() || line[0] == '#') continue;
-      a.first = a.last = std::strtoull(line.c_str(), nullptr, 10);
+      const size_t x = line.substr(0, line.find(' ')).find('x');
+      a.grouped = x != std::string::npos;
+      a.members = a.grouped ? std::atoi(line.c_str()) : 1;
+      a.first = a.last = std::strtoull(line.c_str() + (a.grouped ? x + 1 : 0), nullptr, 10);
       run_range(a, 0, sum);
     }
   }

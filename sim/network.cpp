@@ -73,7 +73,7 @@ void Network::send(uint32_t from, uint32_t to, std::string_view bytes, int64_t l
     lost_ += w.up;
     return;
   }
-  if (plan_.wire_drops && world_.rng.chance(0.003)) {  // as if its buffer had been full for a moment
+  if (plan_.wire_drops && world_.rng.chance(0.01)) {  // as if its buffer had been full for a moment
     ++lost_;
     return;
   }

@@ -337,9 +337,11 @@ void Server::after_step() {
   int64_t wake_us = world_.now_us + 200'000;
   if (const auto wake = replica_->next_wake_us())
     wake_us = world_.now_us + static_cast<int64_t>(static_cast<double>(*wake - mono_us()) / rate_) + 1;
-  schedule(mailbox_.empty() && peer_inputs_.empty() ? std::max(wake_us, world_.now_us + 50) : world_.now_us + 50);
+  // What was left unread, or waits for a leader, is looked at again; a spinning loop would show nothing more.
+  const int64_t soon_us = world_.now_us + (alone() ? 50 : 700), later_us = world_.now_us + (alone() ? 50 : 5'000);
+  schedule(mailbox_.empty() && peer_inputs_.empty() ? std::max(wake_us, world_.now_us + 50) : soon_us);
   for (const auto& [id, c] : connections_)
-    if (c.open && !c.queue.empty() && c.run.empty() && c.waiting == 0 && !c.busy) return schedule(world_.now_us + 50);
+    if (c.open && !c.queue.empty() && c.run.empty() && c.waiting == 0 && !c.busy) return schedule(later_us);
 }
 
 void Server::fill_disk(bool log_too) {

@@ -212,7 +212,7 @@ void Server::on_outcome(const lock::Outcome& o) {
   if (o.result == lock::Result::kOpened || o.result == lock::Result::kAttached) {
     c.session = o.session.value;
     c.epoch = o.session_epoch;
-    heard(c.session, static_cast<int64_t>(awake_us_));
+    if (alone()) heard(c.session, static_cast<int64_t>(awake_us_));  // else it came some time before this
   }
   if (o.verb == lock::Verb::kCloseSession && o.result == lock::Result::kDone) c.session = 0;
   if (request.c.by == lock::By::kImplicit && o.session) c.implicit = o.session.value;

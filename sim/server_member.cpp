@@ -49,7 +49,12 @@ bool Server::knows(uint32_t member) const {
 
 void Server::take_peer_input() {
   size_t take = peer_inputs_.size();
-  if (take > 1 && plan_.stalls && world_.rng.chance(0.02)) {
+  // After a stall all is ready at once, and what clients sent may be read before what members sent.
+  const bool stalled = world_.now_us - stalled_until_us_ < 1'000 && stalled_until_us_ > 0;
+  if (take > 0 && stalled && world_.rng.chance(0.5)) {
+    take = 0;
+    replica_->input_left();
+  } else if (take > 1 && plan_.stalls && world_.rng.chance(0.02)) {
     take = static_cast<size_t>(world_.rng.in(0, static_cast<int64_t>(take) - 1));
     replica_->input_left();
   }
@@ -120,9 +125,10 @@ void Server::on_term(uint64_t term) {
   if (alone()) return;
   self_.group->term_begins(self_.member);
   for (auto& [id, c] : connections_) {
-    if (!c.run.empty() && c.waiting == 0 && c.run_term < term) {
+    if (c.open && !c.run.empty() && c.waiting == 0 && c.run_term < term) {
       for (; !c.run.empty(); c.run.pop_back()) {
         world_.cover(kAskedAgain);
+        checks_.withdrawn({self_.member, replica_->boot(), number_of(id)}, c.run.back().c.seq);
         c.asynchronous.erase(c.run.back().c.seq);
         c.queue.push_front(c.run.back());
       }

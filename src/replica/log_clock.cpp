@@ -8,10 +8,10 @@ namespace cleat::replica {
 
 void LogClock::lead(int64_t last_log_ms) {
   if (base::mutant("log_time_restarts_at_zero")) last_log_ms = 0;
-  log_us_ = last_log_ms * 1000;
+  log_us_ = base::mutant("log_time_remembered") ? std::max(log_us_, last_log_ms * 1000) : last_log_ms * 1000;
   elected_ms_ = last_log_ms;
   leading_ = true;
-  based_ = false;
+  if (!base::mutant("log_time_before_election")) based_ = false;
 }
 
 void LogClock::turn(int64_t mono_us) {

@@ -179,8 +179,9 @@ void Pump::install_snapshot() {
   applied_ = mark.index;
   applied_term_ = mark.term;
   liveness_ = {};
-  machine_->each_session(
-      [&](base::SessionId id, lock::By, int64_t ttl_ms) { liveness_.opened(id, ttl_ms, machine_->log_ms()); });
+  if (!base::mutant("installed_sessions_forgotten"))
+    machine_->each_session(
+        [&](base::SessionId id, lock::By, int64_t ttl_ms) { liveness_.opened(id, ttl_ms, machine_->log_ms()); });
   ++status_.snapshots_installed;
   log_floor_bytes_ = 0;
   group_->applied(applied_);
@@ -205,6 +206,7 @@ void Pump::watch_leadership() {
     proofs_.drop();
     takings_.clear();
     ended_boots_.clear();
+    if (base::mutant("lead_before_noop")) lead_begins();
   }
 }
 

@@ -134,7 +134,7 @@ void Pump::add_start_commands() {
 // since the last entry.
 bool Pump::tick_due() const {
   const auto due_ms = machine_->next_due_ms();
-  if (!due_ms || under_way()) return false;
+  if (!due_ms || under_way() || base::mutant("no_ticks")) return false;
   const int64_t stamp_ms = log_clock_.stamp_ms();
   return *due_ms <= stamp_ms || stamp_ms - machine_->log_ms() >= kTickEveryMs;
 }
@@ -162,7 +162,10 @@ void Pump::begin_proof() {
     options_.outbox->send(leader_, encode(ReadAsk{term_, round}));
     return proofs_.began(asked_context(round), now_us_);
   }
-  if (const auto context = group_->read_index()) proofs_.began(*context, now_us_);
+  if (const auto context = group_->read_index()) {
+    proofs_.began(*context, now_us_);
+    if (base::mutant("leads_unproved")) proofs_.confirmed(*context, applied_);
+  }
 }
 
 }  // namespace cleat::replica
