@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <tuple>
 
 #include "net/peers_impl.hpp"
 #include "net/socket_address.hpp"
@@ -17,6 +18,10 @@ namespace {
 
 constexpr size_t kMostSaid = 256;  // lines that are remembered, so as not to be repeated
 constexpr std::string_view kClosed = "the other end closed the connection";
+
+std::string reason_of(const PeerChannel& ended) {
+  return ended.refused_by_them() ? fmt::format("it refused: {}", ended.why()) : ended.why();
+}
 
 // A connection is lost when what was sent is not acknowledged in time, or an idle one's probes are not answered.
 void set_peer_options(int fd, int64_t silent_us) {
@@ -114,7 +119,7 @@ bool Peers::Impl::pump(Link& link) {
   }
   if (!link.lost && channel.state() == PeerChannel::State::kOpen && !hand_over(link)) return false;
   if (!link.lost && channel.state() == PeerChannel::State::kEnded) {
-    lose(link, channel.refused_by_them() ? fmt::format("it refused: {}", channel.why()) : channel.why());
+    lose(link, reason_of(channel));
   }
   return !link.lost;
 }
@@ -165,9 +170,20 @@ bool Peers::Impl::hand_over(Link& link) {
 }
 
 void Peers::Impl::write(Link& link) {
-  if (const int error = link.out.write_to(link.fd); error != 0) return lose(link, std::strerror(error));
+  if (const int error = link.out.write_to(link.fd); error != 0) return lose_by(link, error);
   if (link.dialed) link.dialed->state.unsent_bytes = link.out.bytes();
   watch(link);
+}
+
+// Before it closed, the other end may have said why; that is worth more than "Broken pipe".
+void Peers::Impl::lose_by(Link& link, int error) {
+  PeerChannel& channel = *link.channel;
+  const std::span<char> space = channel.space();
+  const ssize_t n = space.empty() ? 0 : recv(link.fd, space.data(), space.size(), MSG_DONTWAIT);
+  if (n > 0) channel.received(static_cast<size_t>(n));
+  if (link.end == PeerEnd::kDialed) std::ignore = channel.next();
+  const bool said = channel.state() == PeerChannel::State::kEnded;
+  lose(link, said ? reason_of(channel) : std::strerror(error));
 }
 
 void Peers::Impl::watch(Link& link) {
@@ -233,23 +249,8 @@ void Peers::Impl::reap() {
 void Peers::Impl::turn(int64_t now_us) {
   now_us_ = now_us;
   left_before_ = std::exchange(left_, false);
-  if (std::exchange(unheld_, false)) {
-    for (size_t i = 0; i < links_.size(); ++i) {
-      Link& link = *links_[i];
-      if (link.lost || !link.admitted || link.end != PeerEnd::kAccepted) continue;
-      watch(link);
-      pump(link);
-    }
-  }
-  for (size_t i = 0; i < links_.size(); ++i) {
-    Link& link = *links_[i];
-    if (link.lost || link.admitted) continue;
-    if (link.deadline_us == 0) link.deadline_us = now_us + options_.handshake_us;
-    if (now_us >= link.deadline_us) {
-      lose(link, fmt::format("it did not {} within {} ms", link.channel ? "introduce itself" : "answer",
-                             options_.handshake_us / 1000));
-    }
-  }
+  if (std::exchange(unheld_, false)) read_held();
+  end_late_ones();
   if (std::exchange(ask_again_, false)) {
     for (size_t i = 0; i < links_.size(); ++i) ask_again(*links_[i]);
   }
@@ -258,6 +259,26 @@ void Peers::Impl::turn(int64_t now_us) {
     if (!d->link && d->question == 0 && now_us >= d->next_try_us) try_dial(*d);
   }
   reap();
+}
+
+// What lies in the links' own buffers: the poller tells only of the sockets'.
+void Peers::Impl::read_held() {
+  for (size_t i = 0; i < links_.size(); ++i) {
+    Link& link = *links_[i];
+    if (link.lost || !link.admitted || link.end != PeerEnd::kAccepted) continue;
+    watch(link);
+    pump(link);
+  }
+}
+
+void Peers::Impl::end_late_ones() {
+  for (const auto& link : links_) {
+    if (link->lost || link->admitted) continue;
+    if (link->deadline_us == 0) link->deadline_us = now_us_ + options_.handshake_us;
+    if (now_us_ < link->deadline_us) continue;
+    lose(*link, fmt::format("it did not {} within {} ms", link->channel ? "introduce itself" : "answer",
+                            options_.handshake_us / 1000));
+  }
 }
 
 std::optional<int64_t> Peers::Impl::next_wake_us() const {

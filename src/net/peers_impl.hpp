@@ -82,8 +82,11 @@ class Peers::Impl {
   void write(Link&);
   void watch(Link&);
   void lose(Link&, std::string why);
+  void lose_by(Link&, int error);
   void lose_quietly(Link&);
   std::string who_is(const Link&) const;
+  void read_held();
+  void end_late_ones();
   void reap();
   void close_link(Link&);
   void log(int level, const std::string& who, const std::string& line);

@@ -455,6 +455,22 @@ TEST_F(PeersTest, RulesThatChangeReachConnectionsThatStand) {
   EXPECT_EQ(b.peers.accepted(), 1u);
 }
 
+TEST_F(PeersTest, TheReasonIsHeardByWhoIsInTheMidstOfSending) {
+  Node& a = add(kA);
+  Node& b = add(kB);
+  a.dial(b);
+  ASSERT_TRUE(turn_until([&] { return a.up.size() == 1 && b.peers.accepted() == 1; }));
+  b.peers.hold_input(true);
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(a.peers.send(kB, std::string(1u << 20, 'x')));
+  for (int i = 0; i < 100; ++i) turn();
+  ASSERT_GT(a.peers.state(kB)->unsent_bytes, 0u);
+  b.refused = {kA, {base::Code::kInvalid, "member 1 was removed"}};
+  b.peers.admit_again();
+  ASSERT_TRUE(turn_until([&] { return !a.lines.empty(); }));
+  EXPECT_THAT(a.lines[0], HasSubstr("lost the connection to member b"));
+  EXPECT_THAT(a.lines[0], HasSubstr("it refused: member 1 was removed"));
+}
+
 TEST_F(PeersTest, ANewHelloIsSaidAfterReconnect) {
   Node& a = add(kA);
   Node& b = add(kB);
