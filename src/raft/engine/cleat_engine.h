@@ -179,7 +179,8 @@ typedef struct {
   bool active;       // heard within an election timeout
   bool in_snapshot;  // waits for ce_report_snapshot
 } ce_progress_view;
-bool ce_progress(const ce_group* group, uint64_t id, ce_progress_view* out);  // false: not the leader, or no such member
+bool ce_progress(const ce_group* group, uint64_t id,
+                 ce_progress_view* out);  // false: not the leader, or no such member
 // False: not the leader, another change is pending, or this one does not fit (a joint membership must be left first).
 bool ce_propose_conf_change(ce_group* group, ce_bytes conf_change_v2);
 ce_bytes ce_apply_conf_change(ce_group* group, ce_bytes conf_change_v2);  // of a committed entry; empty: unreadable
