@@ -1,12 +1,15 @@
 # The front door. `make` alone tells what there is to do; each target first installs what it lacks (tools/install_deps.sh).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test check fmt sim mutants races fuzz bench test-real clean
+.PHONY: help deps build run cluster test check fmt sim mutants races fuzz bench test-real clean
 
 JOBS ?= $(shell nproc)
 # Where `make run` keeps its data and what it listens on.
 DATA ?= ./cleat-data
 LISTEN ?= 127.0.0.1:7420
+# Where `make cluster` keeps its data, and the first of its ports.
+CLUSTER ?= build/cluster
+PORT ?= 7420
 # What the long targets are given: make sim SEEDS=1..5000, make fuzz MINUTES=30, make test ONLY=static,unit
 SEEDS ?= 200
 MINUTES ?= 10
@@ -24,6 +27,9 @@ build: ## build the one binary: build/cleat
 
 run: build ## start a durable node on loopback (DATA=./cleat-data LISTEN=127.0.0.1:7420)
 	@tools/run_node.sh "$(DATA)" "$(LISTEN)"
+
+cluster: build ## start three members on loopback and show who leads (CLUSTER=build/cluster PORT=7420)
+	@tools/run_cluster.sh "$(CLUSTER)" "$(PORT)"
 
 test: ## build and run every test (ONLY=static,unit,... runs some of the stages)
 	@tools/install_deps.sh build test fuzz

@@ -118,12 +118,15 @@ int wait_until(const Common& common, ClusterTalk& talk, client::TimePoint deadli
 // A learner's way to its vote. Whoever runs this may be interrupted: the same command goes on.
 int promote_when_ready(const Common& common, ClusterTalk& talk, const std::string& name, client::TimePoint deadline) {
   Progress progress(common);
+  const client::TimePoint met = after(kSayEvery);  // members need a moment to find it
   for (;;) {
     const auto status = talk.status();
     if (is_bad(status) && boot_clock::now() >= deadline) return told(common, status);
     const Reply* member = is_bad(status) ? nullptr : find_member(*status, name);
     if (member && member->integer_at("voter")) return print_done(common, name, "voter", name + " is a voter");
-    if (member) progress.say(name + " " + progress_text(*member));
+    if (member && (member->integer_at("up") || boot_clock::now() >= met)) {
+      progress.say(name + " " + progress_text(*member));
+    }
     if (member && member->integer_at("up") && member->integer_at("lag", kNearlyThere + 1) <= kNearlyThere) {
       const auto answer = talk.change({"MEMBERS", "PROMOTE", name}, boot_clock::now());
       const bool later = !answer.ok() || answer->error_code() == "TRYAGAIN" || answer->error_code() == "NOTLEADER" ||

@@ -212,6 +212,7 @@ void Cluster::set_members(const replica::Members& members) {
   if (members.all().empty()) return;  // one that joins has no table before its first snapshot
   const bool has_own = members.find(identity_.member) != nullptr;
   if (!has_own && identity_.member >= members.next_id()) return;  // of a time before it was added
+  for (const replica::Member& old : members_.all()) somebody_went_ |= members.find(old.id) == nullptr;
   members_ = members;
   table_is_old_ = false;
   if (has_own) return;
@@ -315,6 +316,8 @@ void Cluster::turn(int64_t now_us) {
     if (phase_ == Phase::kMember) keep_own_address();
   }
   if (phase_ == Phase::kMember && port_) welcome_learners();
+  // A removed member may not have heard of it: when it knocks again it is told.
+  if (std::exchange(somebody_went_, false) && port_) port_->admit_again();
   tell_events();
   if (waiting_.empty() || phase_ == Phase::kMember) return;
   const bool again = now_us - kSayAgainUs >= said_us_;

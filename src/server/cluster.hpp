@@ -26,6 +26,8 @@ class PeerPort {
   virtual void drop(uint64_t key) = 0;
   virtual void send(uint64_t key, std::string_view message) = 0;
   virtual std::string trouble(uint64_t key) const = 0;  // why it is not up; empty: it is, or not known
+  // Who was let in before is asked about again.
+  virtual void admit_again() = 0;
 };
 
 class Cluster final : public Admission {
@@ -110,7 +112,7 @@ class Cluster final : public Admission {
   std::map<uint32_t, uint32_t> boots_;            // the highest seen of each member
   std::map<uint64_t, net::PeerHello> outsiders_;  // that are up, by key
   std::set<uint64_t> welcomed_, noticed_keys_;
-  bool told_member_ = false, told_stop_ = false, asked_address_ = false;
+  bool told_member_ = false, told_stop_ = false, somebody_went_ = false, asked_address_ = false;
   int64_t said_us_ = -1'000'000'000, looked_us_ = -1'000'000'000;
   std::string said_, told_waiting_;
 };

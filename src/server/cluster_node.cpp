@@ -37,6 +37,7 @@ class ClusterNode::Port final : public PeerPort {
     peers_.reconnect();
   }
   void dial(uint64_t key, const net::Address& address) override { peers_.dial(key, address); }
+  void admit_again() override { peers_.admit_again(); }
   void drop(uint64_t key) override { peers_.drop(key); }
   void send(uint64_t key, std::string_view message) override { peers_.send(key, message); }
   std::string trouble(uint64_t key) const override {
@@ -177,7 +178,7 @@ void ClusterNode::set_members(const replica::Members& members) {
 
 void ClusterNode::stop(const std::string& why) {
   trouble_ = why;
-  spdlog::error("this node stops: {}", why);
+  spdlog::error("this node stops, since it has no place in the cluster (told below)");
   if (loop_) loop_->stop();
 }
 

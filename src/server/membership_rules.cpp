@@ -143,6 +143,7 @@ resp::MemberLine line_of(const KnownMember& m, const ClusterFacts& facts, const 
   if (own) {
     line.client = facts.client_address;
     line.version = kCleatVersion;
+    line.boot = facts.boot;
     line.match = status.commit;
     line.lag = 0;
     return line;

@@ -19,7 +19,7 @@ namespace cleat::server {
 struct ClusterFacts {
   std::string cluster;  // hex; empty: no member yet
   uint32_t incarnation = 0;
-  uint32_t member = 1;
+  uint32_t member = 1, boot = 0;
   std::string name;
   std::string client_address;  // its own
   bool has_secret = false;

@@ -14,7 +14,7 @@ using ::testing::StartsWith;
 class MembershipRules : public ::testing::Test {
  protected:
   MembershipRules() {
-    facts_ = {"ab", 1, 1, "a", "127.0.0.1:7420", false, ""};
+    facts_ = {"ab", 1, 1, 7, "a", "127.0.0.1:7420", false, ""};
     status_.leads = true;
     status_.leader = 1;
     status_.commit = 100;
@@ -137,6 +137,7 @@ TEST_F(MembershipRules, Status) {
   ASSERT_EQ(r.members.size(), 4u);
   EXPECT_EQ(r.members[0].role, "leader");
   EXPECT_EQ(r.members[0].client, "127.0.0.1:7420");
+  EXPECT_EQ(r.members[0].boot, 7u);
   EXPECT_EQ(r.members[1].role, "follower");
   EXPECT_EQ(r.members[1].lag, 8u);
   EXPECT_EQ(r.members[1].heard_ms, 12);

@@ -166,9 +166,21 @@ TEST_F(PasswordFile, IsItsFirstLine) {
 TEST_F(PasswordFile, MustBeClosedToOthersAndNotEmpty) {
   EXPECT_EQ(write("secret\n", 0644),
             "password-file: " + path_ + " can be read or written by everybody: chmod 600 " + path_);
-  EXPECT_EQ(write("", 0600), "password-file: " + path_ + " is empty: write the password into its first line");
-  EXPECT_EQ(write("\nsecret", 0600), "password-file: " + path_ + " is empty: write the password into its first line");
+  EXPECT_EQ(write("", 0600), "password-file: " + path_ + " is empty: write it into the first line");
+  EXPECT_EQ(write("\nsecret", 0600), "password-file: " + path_ + " is empty: write it into the first line");
   EXPECT_THAT(read_password("/nonexistent/x").status().message(), HasSubstr("cannot be read: No such file"));
+}
+
+TEST_F(PasswordFile, TheSecretOfAClusterIsLong) {
+  ASSERT_EQ(write("0123456789abcdef\n", 0600), "0123456789abcdef");
+  EXPECT_EQ(*read_cluster_secret(path_), "0123456789abcdef");
+  ASSERT_EQ(write("0123456789abcde\n", 0600), "0123456789abcde");
+  EXPECT_EQ(
+      read_cluster_secret(path_).status().message(),
+      "cluster-secret-file: " + path_ +
+          " holds a secret of 15 characters, and one of at least 16 is needed: (umask 077; openssl rand -hex 32 > " +
+          path_ + "), then copy it to every member");
+  EXPECT_THAT(read_cluster_secret("/nonexistent/x").status().message(), HasSubstr("cluster-secret-file: "));
 }
 
 TEST(Password, ComparesWhole) {

@@ -26,6 +26,17 @@ base::Result<std::string> read_password(const std::string& path, std::string_vie
   return line;
 }
 
+base::Result<std::string> read_cluster_secret(const std::string& path) {
+  auto secret = read_password(path, "cluster-secret-file");
+  if (!secret.ok() || secret->size() >= kLeastSecret) return secret;
+  return base::Status(
+      base::Code::kInvalid,
+      fmt::format(
+          "cluster-secret-file: {} holds a secret of {} characters, and one of at least {} is needed: (umask 077; "
+          "openssl rand -hex 32 > {}), then copy it to every member",
+          path, secret->size(), kLeastSecret, path));
+}
+
 bool same_secret(std::string_view given, std::string_view secret) {
   if (secret.empty()) return false;
   unsigned different = given.size() != secret.size();

@@ -45,6 +45,8 @@ std::optional<int64_t> PeerLink::next_wake_us() const {
 }
 
 void PeerLink::send(uint32_t member, std::string_view message) {
+  // Who stands at that address has no place in the group yet: it would not understand.
+  if (std::find(outsiders_.begin(), outsiders_.end(), member) != outsiders_.end()) return;
   peers_->send(member, message);
 }
 

@@ -138,7 +138,7 @@ int serve(const ServeOptions& options) {
   }
   std::string secret;
   if (!config->cluster_secret_file.empty()) {
-    auto read = read_password(config->cluster_secret_file, "cluster-secret-file");
+    auto read = read_cluster_secret(config->cluster_secret_file);
     if (!read.ok()) return fail(2, read.status().message());
     secret = *std::move(read);
   }

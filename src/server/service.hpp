@@ -36,7 +36,7 @@ struct Surroundings {
   std::function<int64_t(const Connection&)> silent_ms;
   // The connection's socket is to be closed; it is destroyed soon after.
   std::function<void(Connection&)> close_socket;
-  // What MEMBERS tells beside what the replica knows; `member` is filled in by the service.
+  // What MEMBERS tells beside what the replica knows; `member` and `boot` are filled in by the service.
   std::function<ClusterFacts()> cluster_facts;
   // The membership in force, whenever the replica tells it; within its step(), or while it is opened.
   std::function<void(const replica::Members&)> on_members;

@@ -10,6 +10,7 @@ namespace cleat::server {
 ClusterFacts Service::facts() const {
   ClusterFacts facts = around_.cluster_facts ? around_.cluster_facts() : ClusterFacts{};
   facts.member = member_;
+  facts.boot = replica_->boot();
   return facts;
 }
 
