@@ -58,6 +58,7 @@ class Follower {
     if (!answer.ok()) return failed(common_, answer.status());
     if (answer->is_error()) return refused(common_, *answer);
     note_start(*answer);
+    talk_.learn();
     common_.timeout = std::min(common_.timeout, kTryFor);
     for (;;) {
       if (const auto status = follow()) return *status;
@@ -93,11 +94,13 @@ class Follower {
       if (interrupted(milliseconds(0))) return kOk;
       lost_ = push.status();
       if (lost_.code() == base::Code::kNotFound) {
-        const auto pong = talk_.connection().call({"PING"}, boot_clock::now() + common_.timeout);
-        if (pong.ok()) continue;
-        lost_ = pong.status();
+        // A member that lost its cluster is there and has nothing to tell: a linearizable read finds it out.
+        const auto there = talk_.connection().call({"LOCKS", "COUNT", "1"}, boot_clock::now() + common_.timeout);
+        if (there.ok() && there->error_code() != "NOQUORUM" && there->error_code() != "UNKNOWN") continue;
+        lost_ = there.ok() ? base::Status(base::Code::kIo, there->text) : there.status();
       }
       if (!may_come_back()) return failed(common_, lost_);
+      talk_.leave();
       return std::nullopt;
     }
   }

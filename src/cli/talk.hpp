@@ -40,6 +40,10 @@ class Talk {
   client::Outcome change(const client::Words& words);
   client::Outcome wait(const std::function<client::Words()>& words, const std::string& req, milliseconds extra);
 
+  // For what goes on listening to the connection: see client::Asker.
+  void learn() { asker_->learn(deadline()); }
+  void leave() { asker_->leave(); }
+
   // The connection of the last answer, and whose it is.
   client::Connection& connection() { return asker_->connection(); }
   std::string server() const { return asker_->server().text(); }

@@ -99,6 +99,11 @@ void Asker::learn(TimePoint deadline) {
   if (answer.ok()) members_.learn(client_addresses(*answer));
 }
 
+void Asker::leave() {
+  connection_.close();
+  members_.failed(boot_clock::now());
+}
+
 TimePoint Asker::limit_of_a_try(TimePoint deadline) const {
   const milliseconds share = std::max(options_.patience / static_cast<int64_t>(members_.size()), milliseconds(1));
   return std::min(deadline, boot_clock::now() + share);
@@ -126,8 +131,7 @@ Outcome Asker::ask(const Try& one_try, Effort effort, TimePoint deadline) {
       contact |= there.code() == Code::kIo;  // somebody was there
       out.answer = there;
     }
-    connection_.close();
-    members_.failed(boot_clock::now());
+    leave();
     const Code code = out.answer.status().code();
     const bool refused = code == Code::kInvalid || code == Code::kCorrupt;
     const bool round_is_enough = effort == Effort::kOneRound || !contact || refused;

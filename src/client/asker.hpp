@@ -40,8 +40,10 @@ class Asker {
   // for what is left of the wait changes. A decision that was pushed is answered as the map of FULL. While it waits,
   // the member is asked now and then whether it is still there and has a quorum.
   Outcome wait(const std::function<Words()>& words, const std::string& req, TimePoint deadline);
-  // Learns the other members from the one that answers. For whoever stays for long.
+  // For whoever stays for long. Learns the other members from the one that answers.
   void learn(TimePoint deadline);
+  // The connection is of no use any more: the next question goes to another member.
+  void leave();
 
   // The member that was asked last, and the connection to it, which may be closed.
   const Endpoint& server() const { return server_; }

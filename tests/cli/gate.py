@@ -83,10 +83,15 @@ class Gate:
         try:
             while data := source.recv(65536):
                 if self.mode in modes:
-                    sink.sendall(data)
+                    sink.sendall(hiding(data))
         except OSError:
             pass
         _shut(source, sink)
+
+
+def hiding(data):
+    """Who asks for the members gets an error: else clients would find the way around the gate."""
+    return data.replace(b"MEMBERS", b"HIDDEN_")
 
 
 def _shut(*sockets):

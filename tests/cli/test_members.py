@@ -6,7 +6,7 @@ import time
 import unittest
 
 from fake import FakeServer, bulk, mapping
-from gate import Gate, tell, wait_for
+from gate import Gate, hiding, tell, wait_for
 from kit import Case, Node, alive, wait_for_ends
 
 TRIES = 6  # each command goes through the members in a random order
@@ -185,7 +185,7 @@ class Outcomes(Several):
                             self.mode = "open"
                             return self.cut()
                         if self.mode in modes:
-                            sink.sendall(data)
+                            sink.sendall(hiding(data))
                 except OSError:
                     pass
                 self.cut()
@@ -338,6 +338,23 @@ class Holding(Several):
         wrapper.terminate()
         self.assertEqual(wrapper.wait(20), 9)
         self.assertEqual(self.cleat_json("ls")["locks"], [])
+
+
+class Following(Several):
+    def test_events_go_on_at_another_member_without_a_gap(self):
+        gates = self.gates()
+        with self.node.connect() as direct:
+            before = direct.do("SHOW", "a")
+            revision = before[before.index("revision") + 1]
+            following = self.start("events", "--json", "--from", revision)
+            for _ in range(3):
+                direct.do("LOCK", "a")
+                self.assertEqual(json.loads(following.stdout.readline())["event"], "granted")
+                used = next(gate for gate in gates if gate.pairs)
+                used.close()
+                direct.do("UNLOCK", "a")
+                self.assertEqual(json.loads(following.stdout.readline())["event"], "released")
+                used.open()
 
 
 class Learning(Several):
