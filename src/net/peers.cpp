@@ -205,8 +205,12 @@ void Peers::Impl::lose(Link& link, std::string why) {
   const bool accepted = link.end == PeerEnd::kAccepted;
   const char* what = link.admitted ? "lost the connection of" : "did not let in";
   if (!accepted) what = link.admitted ? "lost the connection to" : "no connection to";
+  // Who has not proven itself may say anything of itself, and anything as its reason: neither counts as something new.
+  const bool proven = link.admitted || !accepted;
   const bool stranger = accepted && !link.channel->met();  // a probe of the port, a scan
-  log(stranger ? 0 : 2, link.where, fmt::format("{} {}: {}", what, who_is(link), why));
+  const bool claimed = !proven && link.channel->refused_by_them();
+  log(stranger ? 0 : 2, proven && accepted ? who_is(link) : link.where, claimed ? "it refused" : why,
+      fmt::format("{} {}: {}", what, who_is(link), why));
   if (link.dialed) link.dialed->state.trouble = std::move(why);
   lose_quietly(link);
 }
@@ -305,14 +309,18 @@ size_t Peers::Impl::count(bool admitted) const {
   }));
 }
 
-void Peers::Impl::log(int level, const std::string& who, const std::string& line) {
+// What is the same about the same member is told once a minute; but whoever was told of a trouble is told of its end,
+// too.
+void Peers::Impl::log(int level, const std::string& who, const std::string& what, const std::string& line) {
   if (said_.size() >= kMostSaid) {
     std::erase_if(said_, [&](const auto& said) { return now_us_ - said.second >= options_.same_line_us; });
     if (said_.size() >= kMostSaid) return;
   }
-  const auto [at, is_new] = said_.try_emplace({who, line}, now_us_);
-  if (!is_new && now_us_ - at->second < options_.same_line_us) return;
+  const auto [at, is_new] = said_.try_emplace({who, what}, now_us_);
+  const bool ends_trouble = level <= 1 && troubled_.erase(who) > 0;
+  if (!is_new && !ends_trouble && now_us_ - at->second < options_.same_line_us) return;
   at->second = now_us_;
+  if (level > 1 && troubled_.size() < kMostSaid) troubled_.insert(who);
   handler_.on_log(level, line);
 }
 

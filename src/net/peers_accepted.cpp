@@ -32,7 +32,8 @@ void Peers::Impl::accept_all() {
     const auto accepted = listener_->accept();
     if (!accepted) return;
     if (accepted->fd < 0) {
-      log(3, "", "a member's connection was refused: no file descriptor is left (raise the limit of open files)");
+      log(3, "", "descriptors",
+          "a member's connection was refused: no file descriptor is left (raise the limit of open files)");
       continue;
     }
     make_room_for_unproven();
@@ -68,7 +69,7 @@ void Peers::Impl::admitted_accepted(Link& link) {
   if (link.lost) return;
   link.channel->admit();
   link.admitted = true;
-  log(1, link.where, fmt::format("{} is connected", who_is(link)));
+  log(1, who_is(link), "up", fmt::format("{} is connected", who_is(link)));
   handler_.on_accepted(theirs);
 }
 

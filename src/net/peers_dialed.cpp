@@ -112,12 +112,12 @@ void Peers::Impl::admitted_dialed(Link& link) {
   d.state.up = true;
   ++d.state.connects;
   d.state.trouble.clear();
-  log(1, link.where, fmt::format("connected to {}", who_is(link)));
+  log(1, link.where, "up", fmt::format("connected to {}", who_is(link)));
   handler_.on_up(d.key, link.channel->theirs());
 }
 
 void Peers::Impl::fail_dial(Dialed& d, std::string why) {
-  log(2, d.state.address, fmt::format("no connection to the member at {}: {}", d.state.address, why));
+  log(2, d.state.address, why, fmt::format("no connection to the member at {}: {}", d.state.address, why));
   d.state.trouble = std::move(why);
   retry_later(d);
 }

@@ -4,6 +4,8 @@
 
 #include <map>
 #include <random>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -89,7 +91,7 @@ class Peers::Impl {
   void end_late_ones();
   void reap();
   void close_link(Link&);
-  void log(int level, const std::string& who, const std::string& line);
+  void log(int level, const std::string& who, const std::string& what, const std::string& line);
 
   // Dialed ones.
   void try_dial(Dialed&);
@@ -115,7 +117,8 @@ class Peers::Impl {
   std::map<uint64_t, std::unique_ptr<Dialed>> dialed_;
   std::vector<std::unique_ptr<Link>> links_;
   std::vector<Link*> dirty_;
-  std::map<std::pair<std::string, std::string>, int64_t> said_;  // when a line was logged last, by whom it is about
+  std::map<std::pair<std::string, std::string>, int64_t> said_;  // when it was logged last: about whom, and what
+  std::set<std::string> troubled_;                               // of whom a trouble was told last
   std::mt19937_64 random_;
   uint64_t last_question_ = 0;
   int64_t now_us_ = 0;

@@ -67,7 +67,7 @@ struct Node final : PeerHandler {
     if (hold_after_each) peers.hold_input(true);
   }
   void on_log(int level, std::string_view line) override {
-    if (level >= 2) lines.emplace_back(line);
+    if (level >= 1) (level == 1 ? good_news : lines).emplace_back(line);
   }
 
   const uint32_t member;
@@ -80,7 +80,7 @@ struct Node final : PeerHandler {
   std::map<uint64_t, PeerHello> up;
   std::map<std::string, int> accepted;
   std::map<uint32_t, std::vector<std::string>> got;
-  std::vector<std::string> lines;
+  std::vector<std::string> lines, good_news;
   Poller poller;
   Peers peers;
 };
@@ -186,6 +186,9 @@ TEST_F(PeersTest, AMemberThatStartsAgainIsReachedAgain) {
   ASSERT_TRUE(turn_until([&] { return b->got[kA].size() == 1; }, 1'100)) << "within the longest pause";
   EXPECT_EQ(b->got[kA][0], "hello again");
   EXPECT_EQ(a.peers.state(kB)->connects, 2u);
+  EXPECT_THAT(a.good_news,
+              ElementsAre("connected to member b at " + where.text(), "connected to member b at " + where.text()))
+      << "the end of a trouble that was told is told, too";
 }
 
 TEST_F(PeersTest, AnotherSecretNeverGetsThroughAndIsToldOnce) {
