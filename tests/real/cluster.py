@@ -1,4 +1,5 @@
 """Several real members on loopback, founded together; ports are the system's choice and stay theirs across restarts."""
+import signal
 import socket
 
 import wire
@@ -20,6 +21,7 @@ class Cluster:
     def __init__(self, folder, *options, names="abc"):
         peers = {name: f"127.0.0.1:{port}" for name, port in zip(names, free_ports(len(names)))}
         founding = ",".join(f"{name}={address}" for name, address in peers.items())
+        self.stopped = set()
         self.members = {name: Node(folder / name, "--name", name, "--cluster", founding, *options) for name in names}
 
     def __enter__(self):
@@ -47,8 +49,19 @@ class Cluster:
         for node in self.members.values():
             node.kill()
 
+    def stop(self, node):
+        """SIGSTOP: it keeps its connections and says nothing."""
+        self.stopped.add(node)
+        node.process.send_signal(signal.SIGSTOP)
+
+    def resume(self, node):
+        node.process.send_signal(signal.SIGCONT)
+        self.stopped.discard(node)
+
     def alive(self):
-        return [node for node in self.members.values() if node.process and node.process.poll() is None]
+        """Those that run, and are not stopped."""
+        return [node for node in self.members.values()
+                if node not in self.stopped and node.process and node.process.poll() is None]
 
     def leader(self):
         """The member that says it leads, or None."""

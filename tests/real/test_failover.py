@@ -1,4 +1,4 @@
-"""The leader is killed with -9 under load, again and again: no acknowledged lock is lost, no fence repeats, nobody is inside
+"""The leader is killed with -9 or stopped under load, again and again: no acknowledged lock is lost, no fence repeats, nobody is inside
 with another, and clients that retry for up to ten seconds see no failed command."""
 import itertools
 import os
@@ -142,22 +142,30 @@ def start_run(environment):
     return process, int(process.stdout.readline())
 
 
-def fail_over(cluster, chance, pause):
-    """Kills the leader, waits for another, and brings the dead one back. Returns how long there was none."""
+def fail_over(cluster, how, chance, pause):
+    """Kills or stops the leader, waits for another, and brings the first one back. Returns how long there was none."""
     leader = wait_until(cluster.leader, 30, "a leader")
-    leader.kill()
-    killed = time.monotonic()
+    if how == "killed":
+        leader.kill()
+    else:
+        cluster.stop(leader)
+    lost = time.monotonic()
     wait_until(cluster.leader, 10, "another leader")
-    vacancy = time.monotonic() - killed
-    pause.wait(chance.uniform(0, 1.0))
-    cluster.restart(leader)
+    vacancy = time.monotonic() - lost
+    if how == "killed":
+        pause.wait(chance.uniform(0, 1.0))
+        cluster.restart(leader)
+    else:
+        pause.wait(chance.choice((0.5, 6.0)))  # or longer than its clients wait for an answer
+        cluster.resume(leader)
     cluster.wait_ready()
     pause.wait(chance.uniform(0.2, 1.0))
     return vacancy
 
 
 @pytest.mark.timeout(600)
-def test_leader_killed_under_load(cluster):
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+def test_leader_lost_under_load(cluster, how):
     print(f"seed {SEED}: repeat with CLEAT_TEST_SEED={SEED} (the timing of processes differs from run to run)")
     chance = random.Random(SEED)
     fences, inside, ending, pause = Fences(), Inside(), threading.Event(), threading.Event()
@@ -168,7 +176,7 @@ def test_leader_killed_under_load(cluster):
         clients = [*workers, Scripts(environment, ending)]
         for client in clients:
             client.start()
-        vacancies = [fail_over(cluster, chance, pause) for _ in range(KILLS)]
+        vacancies = [fail_over(cluster, how, chance, pause) for _ in range(KILLS)]
         ending.set()
         for client in clients:
             client.join(60)
@@ -180,7 +188,7 @@ def test_leader_killed_under_load(cluster):
         ending.set()
         running.kill()
     done = sum(client.done for client in clients)
-    print(f"{KILLS} leaders killed, {done} changes, {len(fences.granted)} fences, "
+    print(f"{KILLS} leaders {how}, {done} changes, {len(fences.granted)} fences, "
           f"{sum(w.client.repeated for w in workers)} repeats, longest vacancy {max(vacancies):.2f} s, "
           f"slowest command {max(w.client.slowest for w in workers):.2f} s")
     assert done > KILLS * 50, f"only {done} changes were acknowledged"
