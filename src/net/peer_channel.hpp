@@ -54,7 +54,7 @@ class PeerChannel {
   bool refused_by_them() const { return refused_by_them_; }  // why() is their text
 
   void admit();
-  // In kAsking or kOpen: tells the other end the reason.
+  // In kAsking or kOpen: tells the other end the reason; empty: a farewell.
   void refuse(std::string_view why);
 
   // Room to receive into, never empty but in kEnded; then how much came. Views given by next() end with space().

@@ -8,20 +8,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <tuple>
 
 #include "net/peers_impl.hpp"
 #include "net/socket_address.hpp"
 
 namespace cleat::net {
 namespace {
-
-constexpr size_t kMostSaid = 256;  // lines that are remembered, so as not to be repeated
-constexpr std::string_view kClosed = "the other end closed the connection";
-
-std::string reason_of(const PeerChannel& ended) {
-  return ended.refused_by_them() ? fmt::format("it refused: {}", ended.why()) : ended.why();
-}
 
 // A connection is lost when what was sent is not acknowledged in time, or an idle one's probes are not answered.
 void set_peer_options(int fd, int64_t silent_us) {
@@ -40,7 +32,10 @@ Peers::Impl::Impl(Poller& poller, PeersOptions options, PeerHandler& handler)
     : poller_(poller), options_(std::move(options)), handler_(handler), random_(options_.seed) {}
 
 Peers::Impl::~Impl() {
-  for (const auto& link : links_) close_link(*link);
+  for (const auto& link : links_) {
+    part(*link);
+    close_link(*link);
+  }
   if (listener_) poller_.forget(tag_of(&*listener_));
   if (resolver_) poller_.forget(tag_of(&*resolver_));
 }
@@ -62,8 +57,7 @@ Peers::Impl::Link* Peers::Impl::add_link(int fd, PeerEnd end, std::string where,
 
 void Peers::Impl::reconnect() {
   for (const auto& link : links_) {
-    if (!link->lost && link->admitted) write(*link);
-    lose_quietly(*link);
+    part(*link);
     if (link->dialed) link->dialed->retry_us = 0;
   }
   for (const auto& [key, d] : dialed_) d->next_try_us = 0;
@@ -119,7 +113,7 @@ bool Peers::Impl::pump(Link& link) {
   }
   if (!link.lost && channel.state() == PeerChannel::State::kOpen && !hand_over(link)) return false;
   if (!link.lost && channel.state() == PeerChannel::State::kEnded) {
-    lose(link, reason_of(channel));
+    lose_ended(link);
   }
   return !link.lost;
 }
@@ -175,79 +169,12 @@ void Peers::Impl::write(Link& link) {
   watch(link);
 }
 
-// Before it closed, the other end may have said why; that is worth more than "Broken pipe".
-void Peers::Impl::lose_by(Link& link, int error) {
-  PeerChannel& channel = *link.channel;
-  const std::span<char> space = channel.space();
-  const ssize_t n = space.empty() ? 0 : recv(link.fd, space.data(), space.size(), MSG_DONTWAIT);
-  if (n > 0) channel.received(static_cast<size_t>(n));
-  if (link.end == PeerEnd::kDialed) std::ignore = channel.next();
-  const bool said = channel.state() == PeerChannel::State::kEnded;
-  lose(link, said ? reason_of(channel) : std::strerror(error));
-}
-
 void Peers::Impl::watch(Link& link) {
   const bool reads = !(held_ && link.admitted && link.end == PeerEnd::kAccepted);
   const Interest interest = {reads, !link.out.empty()};
   if (link.lost || interest == link.watched) return;
   link.watched = interest;
   poller_.change(link.fd, tag_of(&link), interest);
-}
-
-std::string Peers::Impl::who_is(const Link& link) const {
-  const bool met = link.channel && link.channel->met() && !link.channel->theirs().name.empty();
-  return met ? fmt::format("member {} at {}", plain_text(link.channel->theirs().name), link.where)
-             : fmt::format("the member at {}", link.where);
-}
-
-void Peers::Impl::lose(Link& link, std::string why) {
-  if (link.lost) return;
-  const bool accepted = link.end == PeerEnd::kAccepted;
-  const char* what = link.admitted ? "lost the connection of" : "did not let in";
-  if (!accepted) what = link.admitted ? "lost the connection to" : "no connection to";
-  // Who has not proven itself may say anything of itself, and anything as its reason: neither counts as something new.
-  const bool proven = link.admitted || !accepted;
-  const bool stranger = accepted && !link.channel->met();  // a probe of the port, a scan
-  const bool claimed = !proven && link.channel->refused_by_them();
-  log(stranger ? 0 : 2, proven && accepted ? who_is(link) : link.where, claimed ? "it refused" : why,
-      fmt::format("{} {}: {}", what, who_is(link), why));
-  if (link.dialed) link.dialed->state.trouble = std::move(why);
-  lose_quietly(link);
-}
-
-void Peers::Impl::lose_quietly(Link& link) {
-  any_lost_ = any_lost_ || !link.lost;
-  link.lost = true;
-}
-
-void Peers::Impl::close_link(Link& link) {
-  if (link.fd < 0) return;
-  poller_.forget(tag_of(&link));
-  ::close(link.fd);
-  link.fd = -1;
-}
-
-// Callbacks may lose further links, and dial and drop.
-void Peers::Impl::reap() {
-  while (any_lost_) {
-    any_lost_ = false;
-    for (size_t i = 0; i < links_.size(); ++i) {
-      Link& link = *links_[i];
-      if (!link.lost || link.fd < 0) continue;
-      close_link(link);
-      const bool was_admitted = std::exchange(link.admitted, false);
-      if (link.end == PeerEnd::kAccepted) {
-        if (was_admitted) handler_.on_accepted_down(link.channel->theirs());
-      } else if (Dialed* d = std::exchange(link.dialed, nullptr)) {
-        const uint64_t key = d->key;
-        d->link = nullptr;
-        retry_later(*d);
-        if (was_admitted) handler_.on_down(key);
-      }
-    }
-  }
-  std::erase_if(dirty_, [](const Link* link) { return link->fd < 0; });
-  std::erase_if(links_, [](const auto& link) { return link->fd < 0; });
 }
 
 void Peers::Impl::turn(int64_t now_us) {
@@ -307,21 +234,6 @@ size_t Peers::Impl::count(bool admitted) const {
   return static_cast<size_t>(std::count_if(links_.begin(), links_.end(), [&](const auto& link) {
     return !link->lost && link->end == PeerEnd::kAccepted && link->admitted == admitted;
   }));
-}
-
-// What is the same about the same member is told once a minute; but whoever was told of a trouble is told of its end,
-// too.
-void Peers::Impl::log(int level, const std::string& who, const std::string& what, const std::string& line) {
-  if (said_.size() >= kMostSaid) {
-    std::erase_if(said_, [&](const auto& said) { return now_us_ - said.second >= options_.same_line_us; });
-    if (said_.size() >= kMostSaid) return;
-  }
-  const auto [at, is_new] = said_.try_emplace({who, what}, now_us_);
-  const bool ends_trouble = level <= 1 && troubled_.erase(who) > 0;
-  if (!is_new && !ends_trouble && now_us_ - at->second < options_.same_line_us) return;
-  at->second = now_us_;
-  if (level > 1 && troubled_.size() < kMostSaid) troubled_.insert(who);
-  handler_.on_log(level, line);
 }
 
 Peers::Peers(Poller& poller, PeersOptions options, PeerHandler& handler)

@@ -74,7 +74,7 @@ struct PeerState {
 class Peers {
  public:
   Peers(Poller&, PeersOptions, PeerHandler&);
-  ~Peers();  // closes everything, tells nothing
+  ~Peers();  // takes leave of the other ends; calls nothing back
   Peers(const Peers&) = delete;
   Peers& operator=(const Peers&) = delete;
 

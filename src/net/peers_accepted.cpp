@@ -69,7 +69,7 @@ void Peers::Impl::admitted_accepted(Link& link) {
   if (link.lost) return;
   link.channel->admit();
   link.admitted = true;
-  log(1, who_is(link), "up", fmt::format("{} is connected", who_is(link)));
+  log(1, key_of(link), kUp, fmt::format("{} is connected", who_is(link)));
   handler_.on_accepted(theirs);
 }
 

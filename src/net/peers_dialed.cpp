@@ -37,7 +37,7 @@ void Peers::Impl::drop(uint64_t key) {
   if (!d) return;
   if (d->link) {
     d->link->dialed = nullptr;
-    lose_quietly(*d->link);
+    part(*d->link);
   }
   dialed_.erase(key);
 }
@@ -112,7 +112,7 @@ void Peers::Impl::admitted_dialed(Link& link) {
   d.state.up = true;
   ++d.state.connects;
   d.state.trouble.clear();
-  log(1, link.where, "up", fmt::format("connected to {}", who_is(link)));
+  log(1, key_of(link), kUp, fmt::format("connected to {}", who_is(link)));
   handler_.on_up(d.key, link.channel->theirs());
 }
 

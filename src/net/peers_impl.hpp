@@ -1,5 +1,5 @@
 // The inside of Peers. peers.cpp: timers and what both kinds of connection share; peers_dialed.cpp and
-// peers_accepted.cpp: the two kinds.
+// peers_accepted.cpp: the two kinds; peers_ends.cpp: how they end, and what is told of it.
 #pragma once
 
 #include <map>
@@ -19,6 +19,9 @@ namespace cleat::net {
 
 class Peers::Impl {
  public:
+  static constexpr std::string_view kClosed = "the other end closed the connection";
+  static constexpr const char* kUp = "up";  // of log()
+
   Impl(Poller&, PeersOptions, PeerHandler&);
   ~Impl();
   Impl(const Impl&) = delete;
@@ -85,8 +88,11 @@ class Peers::Impl {
   void watch(Link&);
   void lose(Link&, std::string why);
   void lose_by(Link&, int error);
+  void lose_ended(Link&);
+  void part(Link&);
   void lose_quietly(Link&);
   std::string who_is(const Link&) const;
+  std::string key_of(const Link&) const;
   void read_held();
   void end_late_ones();
   void reap();
