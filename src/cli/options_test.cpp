@@ -173,6 +173,38 @@ TEST(Options, EveryFlagRefusesWhatIsWrong) {
   EXPECT_THAT(refusal({}), HasSubstr("cleat: "));
 }
 
+TEST(Options, Cluster) {
+  using Kind = ClusterCommand::Kind;
+  EXPECT_EQ(read<ClusterCommand>({"cluster", "status"}).kind, Kind::kStatus);
+  const auto watched = read<ClusterCommand>({"cluster", "status", "--watch", "--every", "2s"});
+  EXPECT_TRUE(watched.watch);
+  EXPECT_EQ(watched.every, milliseconds(2'000));
+  const auto added = read<ClusterCommand>({"cluster", "add", "d=db-4.example:7421", "--learner", "--wait", "1m"});
+  EXPECT_EQ(added.kind, Kind::kAdd);
+  EXPECT_EQ(added.name + " " + added.address, "d db-4.example:7421");
+  EXPECT_TRUE(added.learner);
+  EXPECT_EQ(added.wait, milliseconds(60'000));
+  EXPECT_EQ(read<ClusterCommand>({"cluster", "remove", "d"}).kind, Kind::kRemove);
+  EXPECT_EQ(read<ClusterCommand>({"cluster", "promote", "d"}).name, "d");
+  EXPECT_EQ(read<ClusterCommand>({"cluster", "transfer"}).name, "");
+  EXPECT_EQ(read<ClusterCommand>({"cluster", "transfer", "b"}).name, "b");
+  EXPECT_EQ(common({"cluster", "add", "d=h:1", "--json", "--server", "h:1"}).command, "cluster add");
+  EXPECT_TRUE(common({"cluster", "status", "--json"}).json);
+  EXPECT_THAT(refusal({"cluster"}), HasSubstr("cleat cluster: "));
+  EXPECT_EQ(refusal({"cluster", "backup"}), "cleat cluster: there is no command 'cluster backup'");
+  EXPECT_THAT(refusal({"cluster", "add"}), HasSubstr("cleat cluster add: "));
+  EXPECT_EQ(refusal({"cluster", "add", "d"}), "cleat cluster add: NAME=HOST:PORT: \"d\" is not NAME=HOST:PORT");
+  EXPECT_EQ(refusal({"cluster", "remove"}), "cleat cluster remove: NAME is required");
+  EXPECT_THAT(refusal({"cluster", "status", "--every", "1s"}), HasSubstr("--every requires --watch"));
+  for (const char* command : {"status", "add", "remove", "promote", "transfer"}) {
+    const Parsed parsed = parse_words({"cluster", command, "--help"});
+    EXPECT_EQ(parsed.exit_status, 0);
+    EXPECT_THAT(parsed.out, HasSubstr("Example"));
+    EXPECT_THAT(parsed.out, HasSubstr(std::string("cleat cluster ") + command));
+  }
+  EXPECT_THAT(parse_words({"cluster", "--help"}).out, HasSubstr("cleat cluster status"));
+}
+
 TEST(Options, HelpTeaches) {
   for (const char* command :
        {"run", "lock", "unlock", "renew", "show", "ls", "history", "events", "sessions", "status"}) {

@@ -95,11 +95,10 @@ Status check_member(const OwnPlace& own, const PeerHello& theirs) {
   }
   const auto seen = own.boots->find(theirs.member);
   if (seen != own.boots->end() && theirs.boot < seen->second) {
-    return refuse(
-        fmt::format("member {} was started {} times before and now says {}: its disk was put back to an "
-                    "earlier state and has forgotten what it promised. Remove it (cleat cluster remove {}), "
-                    "empty its directory and let it join anew",
-                    theirs.name, seen->second, theirs.boot, theirs.name));
+    return refuse(fmt::format(
+        "member {} was started {} times before and now says {}: {} and has forgotten what it promised. Remove it "
+        "(cleat cluster remove {}), empty its directory and let it join anew",
+        theirs.name, seen->second, theirs.boot, kPutBackRefusal, theirs.name));
   }
   return {};
 }

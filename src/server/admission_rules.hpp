@@ -33,6 +33,9 @@ struct OwnPlace {
 // Begins the refusal that a removed member gets: it stops.
 inline constexpr std::string_view kRemovedRefusal = "this member was removed from the cluster";
 
+// Is part of the refusal that a directory gets which was put back to an earlier state: it stops, too.
+inline constexpr std::string_view kPutBackRefusal = "its disk was put back to an earlier state";
+
 // `dialed`: on the dialing end, the name that stands at the address it dialed; empty if it knows none (--join).
 // Ok: let in. Else a line for the operator of the *other* end.
 base::Status admit(const OwnPlace&, net::PeerEnd, std::string_view dialed, const net::PeerHello& theirs);

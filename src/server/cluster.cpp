@@ -243,7 +243,9 @@ void Cluster::look_at_troubles() {
   if (phase_ != Phase::kMember) return;
   for (const replica::Member& m : members_.all()) {
     const std::string trouble = port_->trouble(m.id);
-    if (trouble.find(kRemovedRefusal) != std::string::npos) return stop(m.name + " says: " + trouble);
+    for (const std::string_view final_word : {kRemovedRefusal, kPutBackRefusal}) {
+      if (trouble.find(final_word) != std::string::npos) return stop(m.name + " says: " + trouble);
+    }
   }
 }
 

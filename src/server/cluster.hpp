@@ -56,6 +56,7 @@ class Cluster final : public Admission {
   base::Status start(Options options);
   // Where others reach this node, if that is only known once it listens.
   void set_own_address(std::string address) { options_.own_address = std::move(address); }
+  const std::string& own_address() const { return options_.own_address; }
   // For kFounding and kJoining: begins to dial. A member lets nobody in before serve().
   void attach(PeerPort&);
 

@@ -197,6 +197,7 @@ Status ClusterNode::close() {
 ClusterFacts ClusterNode::facts() const {
   ClusterFacts facts;
   facts.client_address = config_.listen;
+  facts.peer_address = cluster_.own_address();
   facts.has_secret = !secret_.empty();
   facts.waiting = cluster_.waiting();
   facts.name = settings_.name;

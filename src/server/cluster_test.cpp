@@ -327,7 +327,8 @@ TEST_F(ClusterTest, ADiskPutBackIsSentAway) {
   c_.boots = 2;
   ASSERT_TRUE(net_.start(c_, "c", kList).ok());
   net_.run();
-  EXPECT_THAT(c_.trouble(1), HasSubstr("its disk was put back to an earlier state"));
+  ASSERT_EQ(c_.cluster->phase(), Phase::kStopped);
+  EXPECT_THAT(c_.cluster->stop_reason(), HasSubstr("its disk was put back to an earlier state"));
 }
 
 TEST_F(ClusterTest, OneAlone) {

@@ -64,6 +64,9 @@ MembersPlan plan_add(const resp::MembersChange& asked, const ClusterFacts& facts
     }
   }
   const replica::Member* own = table.find(facts.member);
+  if (own && own->address.empty() && !facts.peer_address.empty()) {
+    return AnswerError{fmt::format("TRYAGAIN {} is about to be known at {}", own->name, facts.peer_address)};
+  }
   if (own && own->address.empty()) {
     return error(fmt::format(
         "the other members could not reach {}: it has no address for members. Restart it with --peer-listen "

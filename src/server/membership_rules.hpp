@@ -22,6 +22,7 @@ struct ClusterFacts {
   uint32_t member = 1, boot = 0;
   std::string name;
   std::string client_address;  // its own
+  std::string peer_address;    // its own, as it is to be; the table may be behind
   bool has_secret = false;
   std::string waiting;  // why it is no member yet; empty: it is one
 };

@@ -14,7 +14,7 @@ using ::testing::StartsWith;
 class MembershipRules : public ::testing::Test {
  protected:
   MembershipRules() {
-    facts_ = {"ab", 1, 1, 7, "a", "127.0.0.1:7420", false, ""};
+    facts_ = {"ab", 1, 1, 7, "a", "127.0.0.1:7420", "127.0.0.1:1", false, ""};
     status_.leads = true;
     status_.leader = 1;
     status_.commit = 100;
@@ -90,6 +90,8 @@ TEST_F(MembershipRules, Add) {
 TEST_F(MembershipRules, ANodeAloneNeedsAnAddressFirst) {
   members_ = replica::Members({{1, "node", ""}});
   peers_.clear();
+  EXPECT_EQ(refusal(Asked::kAdd, "b", "127.0.0.1:2"), "TRYAGAIN node is about to be known at 127.0.0.1:1");
+  facts_.peer_address.clear();
   EXPECT_THAT(refusal(Asked::kAdd, "b", "127.0.0.1:2"), HasSubstr("Restart it with --peer-listen"));
   EXPECT_EQ(refusal(Asked::kRemove, "node"), "ERR node is the only member: to end it, stop it");
   EXPECT_EQ(refusal(Asked::kTransfer), "ERR no other voter is up that could lead");
