@@ -64,8 +64,8 @@ void Liveness::heard(base::SessionId id, int64_t heard_ms) {
 }
 
 int64_t Liveness::last_heard(const Session& s, const lock::SessionState& state) const {
-  if (s.heard_ms != kNever) return s.heard_ms;
-  return state.marked ? state.mark_ms : elected_ms_;
+  // A voucher may tell of a silence that is older than this term: the mark or the election counts all the same.
+  return std::max(s.heard_ms, state.marked ? state.mark_ms : elected_ms_);
 }
 
 bool Liveness::barred(base::SessionId id, const lock::SessionState& state, uint64_t applied) const {

@@ -50,6 +50,15 @@ TEST(Liveness, WhatWasHeardInAnEarlierTermIsForgotten) {
   EXPECT_EQ(m.collect(820), 1u) << "silent for half of D since the election at 300";
 }
 
+// Found by the simulator (3 members, seed 1042): a member vouched for a silence that began before log time did.
+TEST(Liveness, AVoucherForALongSilenceTakesNothingFromTheElection) {
+  Member m;
+  m.liveness.lead(300);
+  m.liveness.heard(m.session, -425);
+  EXPECT_EQ(m.collect(800), 0u);
+  EXPECT_EQ(m.collect(820), 1u) << "silent for half of D since the election at 300";
+}
+
 TEST(Liveness, ARefusedMarkWasNotMade) {
   Member m;
   m.liveness.lead(0);
