@@ -67,6 +67,10 @@ void Peers::Impl::admitted_accepted(Link& link) {
     handler_.on_accepted_down(old.channel->theirs());
   }
   if (link.lost) return;
+  // It is there again: no need to sit out the pause until the next attempt to reach it.
+  for (const auto& [key, d] : dialed_) {
+    if (theirs.member != 0 && d->to_member == theirs.member) d->next_try_us = 0;
+  }
   link.channel->admit();
   link.admitted = true;
   log(1, key_of(link), kUp, fmt::format("{} is connected", who_is(link)));

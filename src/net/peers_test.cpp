@@ -192,6 +192,23 @@ TEST_F(PeersTest, AMemberThatStartsAgainIsReachedAgain) {
       << "the end of a trouble that was told is told, too";
 }
 
+TEST_F(PeersTest, WhoComesBackAndConnectsIsReachedAtOnce) {
+  Node& a = add(kA);
+  Node* b = &add(kB);
+  const Address where = b->peers.address();
+  a.peers.dial(kB, where, kB);
+  ASSERT_TRUE(turn_until([&] { return a.up.count(kB) == 1; }));
+  remove(*b);
+  for (int i = 0; i < 5'000; ++i) turn();
+  // Right behind an attempt, so that the next is at least half a second away.
+  ASSERT_TRUE(turn_until([&] { return a.peers.next_wake_us() > now_us_ + 400'000; }));
+  nodes_.push_back(std::make_unique<Node>(kB));
+  b = nodes_.back().get();
+  ASSERT_TRUE(b->peers.listen(where).ok());
+  b->dial(a);
+  EXPECT_TRUE(turn_until([&] { return a.up.count(kB) == 1; }, 100));
+}
+
 TEST_F(PeersTest, AnotherSecretNeverGetsThroughAndIsToldOnce) {
   Node& a = add(kA, changed([](PeersOptions& o) { o.secret = "another secret altogether"; }));
   Node& b = add(kB);
