@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 namespace cleat::sim {
@@ -63,18 +64,28 @@ Client& Cluster::add_client(Client::Sort sort) {
 }
 
 Server& Cluster::add_joiner() {
-  const auto id = static_cast<uint32_t>(servers_.size() + 1);
-  plan.rates.push_back(plan.rates[id % plan.rates.size()]);
+  const uint32_t id = next_id();
   servers_.push_back(make(id, {}));
-  reachable_.push_back(servers_.back().get());
-  servers_.back()->start();
-  return *servers_.back();
+  Server& joiner = *servers_.back();
+  for (Server* s : reachable_) joiner.know(s->member());
+  reachable_.push_back(&joiner);
+  joiner.start();
+  return joiner;
+}
+
+void Cluster::retire(Server& server) {
+  std::erase(reachable_, &server);
+  server.retire();
+}
+
+bool Cluster::is_retired(const Server& server) const {
+  return std::find(reachable_.begin(), reachable_.end(), &server) == reachable_.end();
 }
 
 Server* Cluster::leader() {
   Server* best = nullptr;
-  for (auto& s : servers_)
-    if (s->leads() && (best == nullptr || s->replica().status().term > best->replica().status().term)) best = s.get();
+  for (Server* s : reachable_)
+    if (s->leads() && (best == nullptr || s->replica().status().term > best->replica().status().term)) best = s;
   return best;
 }
 
@@ -97,6 +108,7 @@ void Cluster::require(const std::function<bool()>& holds, int64_t bound_us, cons
 
 void Cluster::restart_later(Server& server, int64_t us) {
   world.after(us, [this, &server] {
+    if (is_retired(server)) return;
     if (server.failing()) return restart_later(server, 200'000);
     if (!server.up()) server.start();
   });
@@ -104,24 +116,24 @@ void Cluster::restart_later(Server& server, int64_t us) {
 
 void Cluster::end_faults() {
   network.mend_all();
-  for (auto& server : servers_) server->end_faults();
+  for (Server* server : reachable_) server->end_faults();
 }
 
 bool Cluster::at_rest() {
   Server* first = leader();
   if (first == nullptr) return false;
   const replica::Status s = first->replica().status();
-  for (auto& server : servers_) {
+  for (Server* server : reachable_) {
     if (!server->up()) return false;
     const replica::Status other = server->replica().status();
-    if (other.term != s.term || other.applied != s.applied || (server->leads() && server.get() != first)) return false;
+    if (other.term != s.term || other.applied != s.applied || (server->leads() && server != first)) return false;
   }
   return true;
 }
 
 std::string Cluster::standing() {
   std::string out;
-  for (auto& server : servers_) {
+  for (Server* server : reachable_) {
     if (!server->up()) {
       out += fmt::format("\n    member {} is down", server->member());
       continue;

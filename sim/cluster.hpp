@@ -24,13 +24,16 @@ class Cluster {
   void start();
   void add_clients();
   Client& add_client(Client::Sort);
-  // One more member, that waits to be told the group; it is started and may then be added.
+  // One more process with an empty directory and the next id, that knows whom to dial; it may then be added.
   Server& add_joiner();
+  // It is no member any more: its process ends for good.
+  void retire(Server&);
 
   Server& member(uint32_t id) { return *servers_.at(id - 1); }
-  size_t size() const { return servers_.size(); }
-  std::vector<Server*>& servers() { return reachable_; }
-  Server* leader();  // of the highest term; null: nobody serves as one
+  size_t size() const { return reachable_.size(); }
+  uint32_t next_id() const { return static_cast<uint32_t>(servers_.size() + 1); }
+  const std::vector<Server*>& servers() const { return reachable_; }  // without those that are retired
+  Server* leader();                                                   // of the highest term; null: nobody serves as one
 
   bool running() const { return !world.failed() && !world.over; }
   void spin(int64_t us);                                             // lets so much time pass
@@ -55,6 +58,7 @@ class Cluster {
 
  private:
   std::unique_ptr<Server> make(uint32_t id, std::vector<replica::Member> founders);
+  bool is_retired(const Server&) const;
 
   std::string dir_;
   std::vector<std::unique_ptr<Server>> servers_;

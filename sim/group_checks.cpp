@@ -66,6 +66,12 @@ void GroupChecks::decided(uint32_t member, const Applied& a, std::string_view by
   present_wall_ms_ = stamp.wall_ms;
   present_replayed_ = a.replayed;
   checks_.entry(a.index, bytes, a.replayed, a.earliest_us);
+  if (const auto leader = leaders_.find(a.term); leader != leaders_.end())
+    std::erase_if(members_[leader->second].still_marked, [&](uint64_t session) {
+      const auto s = checks_.machine().session_state({session});
+      world_.cover(kMarksLifted, s && !s->marked);
+      return !s || !s->marked;
+    });
   entries_[a.index] = {a.term, std::string(bytes), a.real_us};
   last_of_term_[a.term] = a.index;
   if (a.index % kDigestEvery == 0) digests_[a.index] = checks_.machine().digest();
@@ -109,6 +115,7 @@ void GroupChecks::leads(uint32_t member, uint64_t term, uint64_t applied, const 
     if (const auto s = machine.session_state(id); s && s->marked) m.inherited_marks.insert(id.value);
   });
   if (leaders_.size() > 1) world_.cover(kInherited, m.inherited.size());
+  m.still_marked = m.inherited_marks;
   world_.cover(kMarksInherited, m.inherited_marks.size());
 }
 

@@ -61,7 +61,7 @@ class GroupChecks {
     std::deque<Turn> turns;
     std::map<uint64_t, std::deque<Arrival>> arrivals;  // of its leadership
     int64_t leads_since_us = 0;
-    std::set<uint64_t> inherited_marks, inherited;
+    std::set<uint64_t> inherited_marks, inherited, still_marked;
   };
   void decided(uint32_t member, const Applied&, std::string_view bytes);
   void check_log_time(const lock::EntryStamp&);

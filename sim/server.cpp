@@ -61,7 +61,7 @@ replica::Options Server::options() {
 }
 
 void Server::start() {
-  if (up()) return;
+  if (up() || retired_) return;
   // It died in a turn that ends only now.
   if (!alone() && world_.now_us < busy_until_us_) return world_.at(busy_until_us_, [this] { start(); });
   std::filesystem::create_directories(dir_);

@@ -58,6 +58,9 @@ class Server : public replica::Clock, private replica::Listener, private replica
   replica::Replica& replica() { return *replica_; }
   uint32_t member() const { return self_.member; }
   bool leads() const { return up() && serving_; }
+  void know(uint32_t member) { known_.insert(member); }
+  void retire();  // never to start again
+  void wake() { schedule(world_.now_us + 100); }
   bool has_requests_open() const;
 
   int64_t mono_us() override;
@@ -180,7 +183,7 @@ class Server : public replica::Clock, private replica::Listener, private replica
   Membership self_;
   double rate_;
   int64_t sync_us_ = 0;  // of this turn so far
-  bool unreachable_ = false, dying_ = false;
+  bool unreachable_ = false, dying_ = false, retired_ = false;
   std::deque<PeerInput> peer_inputs_;
   std::set<uint32_t> known_;
 };

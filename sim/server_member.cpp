@@ -152,7 +152,17 @@ void Server::on_state_replaced() {
   }
 }
 
+void Server::retire() {
+  retired_ = true;
+  if (!up()) return;
+  world_.say(fmt::format("node {} leaves for good", self_.member));
+  replica_.reset();
+  stop();
+  self_.network->stopped(self_.member, true);
+}
+
 void Server::on_members(const replica::Members& members) {
+  if (members.all().empty()) return;  // not told yet
   known_.clear();
   for (const replica::Member& m : members.all()) known_.insert(m.id);
 }

@@ -15,6 +15,13 @@ std::string_view cover_text(int c) {
   return kTexts[c];
 }
 
+bool is_met_by(int cover, bool several) {
+  // Rot is for a node alone: a cluster replaces a damaged member. Marks that a start finds are inherited there.
+  const bool alone_only =
+      cover == kFlipsRefused || cover == kFlipsHarmless || cover == kSnapshotRot || cover == kBarred;
+  return several ? !alone_only : cover < kFirstOfClusters;
+}
+
 bool World::next() {
   if (events_.empty()) return false;
   Event e = events_.top();

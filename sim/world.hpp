@@ -94,6 +94,8 @@ enum Cover {
   kFirstOfClusters = kLeaders
 };
 std::string_view cover_text(int);
+// Whether runs of one node, or of several members, can meet it at all.
+bool is_met_by(int cover, bool several);
 using Coverage = std::array<uint64_t, kCovers>;
 
 class World {

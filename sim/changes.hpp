@@ -1,0 +1,32 @@
+// The operator of a group: now and then a member joins (empty, learner first, promoted when it has caught up) and
+// another leaves for good. What was asked and not decided is asked again, of whoever leads then.
+#pragma once
+
+#include "cluster.hpp"
+
+namespace cleat::sim {
+
+class Changes {
+ public:
+  explicit Changes(Cluster& cluster) : c_(cluster) {}
+  void begin();
+  void end() { over_ = true; }  // nothing new; what is under way goes on
+  bool settled() const { return joiner_ == nullptr && leaver_ == nullptr; }
+  void join();
+  void leave(Server& server) { leaver_ = &server; }
+
+ private:
+  void turn();
+  void look(Server& leader);
+  void go_on_joining(Server& leader);
+  void go_on_leaving(Server& leader);
+  void ask(Server& leader, replica::MemberChange::Kind, const Server& about);
+
+  Cluster& c_;
+  Server* joiner_ = nullptr;
+  Server* leaver_ = nullptr;
+  bool over_ = false, promoted_ = false;
+  uint64_t cookie_ = 0;
+};
+
+}  // namespace cleat::sim
