@@ -79,7 +79,7 @@ void fields(Walk& walk, M& m) {
     walk(m.term), walk.list(m.items);
   } else if constexpr (std::is_same_v<T, PeerState>) {
     walk(m.level), walk(m.applied), walk(m.disk_full), walk(m.client_address), walk(m.version);
-    walk(m.sent_us), walk(m.echo_us), walk(m.held_us);
+    walk(m.sent_us), walk(m.echo_us), walk(m.held_us), walk(m.name), walk(m.address);
   } else if constexpr (std::is_same_v<T, SnapshotOffer>) {
     walk(m.index), walk(m.term), walk(m.size), walk(m.wire);
   } else if constexpr (std::is_same_v<T, SnapshotGet>) {

@@ -78,8 +78,9 @@ struct PeerState {
   uint64_t applied = 0;
   bool disk_full = false;
   std::string_view client_address, version;
-  uint64_t sent_us = 0;               // the sender's clock
-  uint64_t echo_us = 0, held_us = 0;  // the receiver's sent_us that came last, and how long ago that was; 0: none
+  uint64_t sent_us = 0;                // the sender's clock
+  uint64_t echo_us = 0, held_us = 0;   // the receiver's sent_us that came last, and how long ago that was; 0: none
+  std::string_view name{}, address{};  // the sender's own, for members that were away when it joined
 };
 
 // A snapshot that the receiver lacks. It asks for the pieces at its own pace, again after a lost connection, and says

@@ -28,9 +28,9 @@ TEST(PeerMessages, GoldenBytes) {
   EXPECT_EQ(hex(encode(KeepAliveAsk{1, {{2, 3, 4, "k"}}})), "060101020304016b");
   EXPECT_EQ(hex(encode(KeepAliveAnswers{1, {{2, true, 3, 4}}})), "07010102010304");
   EXPECT_EQ(hex(encode(Vouches{1, {{2, 3}, {4, 5}}})), "08010202030405");
-  EXPECT_EQ(hex(encode(PeerState{1, 2, true, "c", "v", 3, 4, 5})),
+  EXPECT_EQ(hex(encode(PeerState{1, 2, true, "c", "v", 3, 4, 5, "n", "a"})),
             "090102010163017603"
-            "0405");
+            "0405016e0161");
   EXPECT_EQ(hex(encode(SnapshotOffer{1, 2, 3, "w"})), "0a0102030177");
   EXPECT_EQ(hex(encode(SnapshotGet{1, 2})), "0b0102");
   EXPECT_EQ(hex(encode(SnapshotPiece{1, 2, "p"})), "0c01020170");
@@ -56,7 +56,7 @@ TEST(PeerMessages, CutOrLongerOnesAreRefused) {
   expect_whole_only(KeepAliveAsk{1, {{2, 3, 4, "k"}, {5, 6, 7, ""}}});
   expect_whole_only(KeepAliveAnswers{1, {{2, true, 3, 4}}});
   expect_whole_only(Vouches{1, {{2, 3}, {4, 5}}});
-  expect_whole_only(PeerState{1, 2, true, "c", "v", 3, 4, 5});
+  expect_whole_only(PeerState{1, 2, true, "c", "v", 3, 4, 5, "n", "a"});
   expect_whole_only(SnapshotOffer{1, 2, 3, "w"});
   expect_whole_only(SnapshotDone{1, true});
 }

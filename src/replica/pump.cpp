@@ -166,7 +166,10 @@ void Pump::note_members() {
     const uint32_t id = it++->first;
     if (members_.find(id) == nullptr && id < members_.next_id()) peers_.forget(id);
   }
-  listener_.on_members(members_);
+  std::erase_if(strangers_, [&](const auto& s) { return s.first < members_.next_id(); });
+  Members reached = members_;
+  for (const auto& [id, member] : strangers_) reached.apply({MemberChange::Kind::kAddLearner, member});
+  listener_.on_members(reached);
 }
 
 void Pump::install_snapshot() {

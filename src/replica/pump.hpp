@@ -156,6 +156,7 @@ class Pump final : public Replica, private lock::Sink {
   bool take_forward(uint32_t member, const Forward&);
   void step_raft(uint32_t member, std::string_view wire);
   void tell_state(uint32_t member);
+  void meet(uint32_t member, const PeerState&);
   void turn_peers();
   void turn_transfers();
   void use_snapshot(const SnapshotReceiver::Whole&);
@@ -202,6 +203,8 @@ class Pump final : public Replica, private lock::Sink {
 
   // Of several members.
   Members members_;
+  std::map<uint32_t, Member> strangers_;  // of ids that the log has not told yet
+  bool strangers_came_ = false;
   raft::MemberIds ids_;
   uint32_t leader_ = 0;  // another member; 0: none known, or this one
   PeerBook peers_;

@@ -65,7 +65,10 @@ void Pump::receive(uint32_t member, std::string_view message) {
       case PeerKind::kVouch:
         return taken<Vouches>(message, [&](const Vouches& m) { took(m); });
       case PeerKind::kState:
-        return taken<PeerState>(message, [&](const PeerState& m) { peers_.said(member, m, clock_.mono_us()); });
+        return taken<PeerState>(message, [&](const PeerState& m) {
+          peers_.said(member, m, clock_.mono_us());
+          meet(member, m);
+        });
       case PeerKind::kSnapshotOffer:
         return taken<SnapshotOffer>(message, [&](const SnapshotOffer& m) { took(member, m); });
       case PeerKind::kSnapshotGet:
@@ -122,11 +125,26 @@ void Pump::tell_state(uint32_t member) {
   s.client_address = options_.client_address;
   s.version = options_.version;
   s.sent_us = static_cast<uint64_t>(now_us);
+  if (const Member* own = members_.find(options_.member)) {
+    s.name = own->name;
+    s.address = own->address;
+  }
   peers_.echo(member, now_us, s);
   options_.outbox->send(member, encode(s));
 }
 
+// It joined while this member was away: until the log tells so, its own word does. Otherwise a member that was away
+// while all that it knew were replaced could never answer the leader.
+void Pump::meet(uint32_t member, const PeerState& s) {
+  if (s.address.empty() || member < members_.next_id() || members_.find(options_.member) == nullptr) return;
+  Member met{member, std::string(s.name), std::string(s.address)};
+  Member& known = strangers_[member];
+  strangers_came_ |= known != met;
+  known = std::move(met);
+}
+
 void Pump::turn_peers() {
+  if (std::exchange(strangers_came_, false)) note_members();
   // Asked while there was nobody to ask: this member leads now.
   if (phase_ == Phase::kServing && !asked_keep_alives_.empty())
     for (const auto asked = std::exchange(asked_keep_alives_, {}); const auto& [number, k] : asked)

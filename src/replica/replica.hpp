@@ -71,7 +71,8 @@ class Listener : public lock::Sink {
   // What became of change_members(); kInvalid, kBusy or kNotFound with a line for the operator: refused, nothing was
   // done. kUnavailable: it may or may not have been done.
   virtual void on_members_changed(uint64_t cookie, const base::Status&) { (void)cookie; }
-  // The membership that is in force: at the start, and after each change of it.
+  // The membership that is in force, after each change of it; and those who joined while this member was away, as soon
+  // as they say so themselves: all these are to be dialed.
   virtual void on_members(const Members&) {}
   // An entry is about to be applied; `replayed`: it was decided before this start, and nothing else is told of it. For
   // tests and models that follow the log.
