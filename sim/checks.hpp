@@ -28,7 +28,8 @@ class Checks : private lock::Sink {
   // A start is complete: all that was ever applied must be there.
   void recovered(uint64_t applied, const lock::Machine&);
   void answered(const Request&, uint64_t session, const Reply&);
-  void keep_alive_answered(uint64_t session, const replica::KeepAliveAnswer&);
+  // `decided`: the last entry that somebody knew when it was asked.
+  void keep_alive_answered(uint64_t session, const replica::KeepAliveAnswer&, uint64_t decided);
   // Promise 10: `awake_us` is real time in which the server could listen, at most 100 ms a turn.
   void leads(int64_t awake_us, const lock::Machine&);
   void arrived(uint64_t session, int64_t awake_us) { arrived_[session] = awake_us; }
@@ -100,7 +101,7 @@ class Checks : private lock::Sink {
   uint64_t last_fence_ = 0;
   std::map<std::pair<uint64_t, std::string>, uint64_t> granted_by_req_;
   std::map<std::pair<uint64_t, std::string>, std::pair<lock::Result, uint64_t>> answers_;
-  std::map<uint64_t, uint64_t> losses_;
+  std::map<uint64_t, std::vector<uint64_t>> losses_;  // of a session: the entries that took a hold from it
   std::set<uint64_t> ended_sessions_, ended_fences_, named_fences_, inherited_marks_;
   std::map<uint64_t, int64_t> ttl_ms_, arrived_;
   struct Undoing {

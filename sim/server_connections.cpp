@@ -65,7 +65,7 @@ void Server::feed(uint64_t id, Connection& c) {
       return;
     }
     const uint64_t cookie = ++cookie_;
-    cookies_[cookie] = {id, r, c.session, alone() ? 0 : self_.group->decided_by(world_.now_us)};
+    cookies_[cookie] = {id, r, c.session, alone() ? checks_.last_index() : self_.group->decided_by(world_.now_us)};
     c.busy = true;
     if (r.kind == Kind::kCheck)
       replica_->read(cookie);
@@ -254,7 +254,7 @@ void Server::on_keep_alive(uint64_t cookie, const replica::KeepAliveAnswer& a, T
   const Asked asked = found->second;
   cookies_.erase(found);
   if (const auto c = connections_.find(asked.connection); c != connections_.end()) c->second.busy = false;
-  if (trouble == Trouble::kNone) checks_.keep_alive_answered(asked.session, a);
+  if (trouble == Trouble::kNone) checks_.keep_alive_answered(asked.session, a, asked.decided);
   reply(asked.connection, {.number = asked.request.number,
                            .kind = Kind::kKeepAlive,
                            .trouble = trouble,
