@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace cleat::client {
 
@@ -13,6 +14,8 @@ using base::Status;
 namespace {
 
 constexpr milliseconds kLookEvery{2'000};  // while a LOCK waits
+constexpr milliseconds kQuorumPatience{2'500};
+constexpr milliseconds kShortestTry{1'000};
 
 bool undecided(const Result<Reply>& answer) {
   return !answer.ok() || answer->error_code() == "UNKNOWN" || answer->error_code() == "NOQUORUM";
@@ -89,7 +92,7 @@ Result<Reply> Asker::wait_for_push(const std::string& req, TimePoint deadline) {
     if (push.status().code() != Code::kNotFound || now >= deadline) return push;
     if (now < look) continue;
     // A linearizable read: that it is answered tells that the member still follows its cluster.
-    Result<Reply> alive = connection_.call({"LOCKS", "COUNT", "1"}, limit_of_a_try(deadline));
+    Result<Reply> alive = connection_.call({"LOCKS", "COUNT", "1"}, limit_of_a_try(deadline, true));
     if (undecided(alive)) return alive;
   }
 }
@@ -104,8 +107,10 @@ void Asker::leave() {
   members_.failed(boot_clock::now());
 }
 
-TimePoint Asker::limit_of_a_try(TimePoint deadline) const {
-  const milliseconds share = std::max(options_.patience / static_cast<int64_t>(members_.size()), milliseconds(1));
+// A member that greeted is there: it is given the time to find out that it has no quorum, which takes it 2 s.
+TimePoint Asker::limit_of_a_try(TimePoint deadline, bool greeted) const {
+  milliseconds share = std::max(options_.patience / static_cast<int64_t>(members_.size()), milliseconds(1));
+  if (greeted) share = std::max(share, std::min(kQuorumPatience, options_.patience / 2));
   return std::min(deadline, boot_clock::now() + share);
 }
 
@@ -119,14 +124,15 @@ Status Asker::connect(TimePoint limit) {
 Outcome Asker::ask(const Try& one_try, Effort effort, TimePoint deadline) {
   Outcome out{Status(Code::kIo, "there was no time to ask")};
   bool contact = false;
+  std::optional<Reply> told;  // NOQUORUM or UNKNOWN: says more than that another member is not there
   for (size_t failed = 1;; ++failed) {
-    const TimePoint limit = limit_of_a_try(deadline);
-    const Status there = connection_.is_open() ? Status() : connect(limit);
+    const Status there = connection_.is_open() ? Status() : connect(limit_of_a_try(deadline, false));
     if (there.ok()) {
       contact = true;
-      out.answer = one_try(limit);
+      out.answer = one_try(limit_of_a_try(deadline, true));
       if (!undecided(out.answer)) return out;
       out.maybe_done |= !out.answer.ok() || out.answer->error_code() == "UNKNOWN";
+      if (out.answer.ok()) told = *out.answer;
     } else {
       contact |= there.code() == Code::kIo;  // somebody was there
       out.answer = there;
@@ -134,9 +140,12 @@ Outcome Asker::ask(const Try& one_try, Effort effort, TimePoint deadline) {
     leave();
     const Code code = out.answer.status().code();
     const bool refused = code == Code::kInvalid || code == Code::kCorrupt;
+    // What is known not to be done is not made unknown by a try that has no time to be answered.
+    const TimePoint last_try = told && !out.maybe_done ? deadline - kShortestTry : deadline;
     const bool round_is_enough = effort == Effort::kOneRound || !contact || refused;
-    if ((round_is_enough && failed >= members_.size()) || !pause_until(members_.next_attempt(), deadline)) break;
+    if ((round_is_enough && failed >= members_.size()) || !pause_until(members_.next_attempt(), last_try)) break;
   }
+  if (!out.answer.ok() && told) out.answer = std::move(*told);
   if (!contact && members_.several() && out.answer.status().code() == Code::kNotFound) {
     out.answer =
         Status(Code::kNotFound, "none of " + text_of(options_.servers) + " answers: " + out.answer.status().message());

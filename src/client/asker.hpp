@@ -55,7 +55,7 @@ class Asker {
   Outcome ask(const Try& one_try, Effort effort, TimePoint deadline);
   base::Status connect(TimePoint limit);
   base::Result<Reply> wait_for_push(const std::string& req, TimePoint deadline);
-  TimePoint limit_of_a_try(TimePoint deadline) const;
+  TimePoint limit_of_a_try(TimePoint deadline, bool greeted) const;
 
   AskerOptions options_;
   Members members_;

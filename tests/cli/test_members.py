@@ -144,6 +144,17 @@ class Outcomes(Several):
         done = self.cleat("show", "a", status=69)
         self.assertEqual(done.stderr, "cleat show: NOQUORUM there is no leader\n")
 
+    def test_no_quorum_says_more_than_that_others_are_gone(self):
+        def leaderless(c):
+            c.greet()
+            while True:
+                c.ask()
+                c.say(b"-NOQUORUM there is no leader\r\n")
+        for _ in range(TRIES // 2):
+            self.environment["CLEAT_SERVER"] = f"127.0.0.1:1,{self.serve(leaderless).url},127.0.0.1:2"
+            done = self.cleat("lock", "a", "--timeout", "1500ms", "--ttl", "1s", status=69)
+            self.assertEqual(done.stderr, "cleat lock: NOQUORUM there is no leader\n")
+
     def test_one_that_is_there_but_breaks_is_tried_until_it_works(self):
         def breaks_thrice(c):
             if len(fake.connections) > 3:
