@@ -46,15 +46,21 @@ until build/cleat status --server "$servers" >/dev/null 2>&1; do
   done
   sleep 0.2
 done
-cat <<TEXT
-Three members run; any of them serves. In another shell:
+text="Three members run; any of them serves. In another shell:
 
   export CLEAT_SERVER=$servers
-  build/cleat run backup -- sleep 5       runs a command while it holds the lock "backup"
+  build/cleat run backup -- sleep 5       runs a command while it holds the lock \"backup\"
   build/cleat cluster transfer            lets another member lead
-  kill -9 ${pids[0]}                           kills member a (start all again with make cluster)
+  kill -9 ${pids[0]}                          kills member a (it is there again after the next make cluster)
 
 Ctrl-C stops all three.
-TEXT
-[ ! -t 1 ] || sleep 5
-build/cleat cluster status --watch --server "$servers"
+"
+if [ ! -t 1 ]; then
+  echo "$text"
+  build/cleat cluster status --watch --server "$servers"
+fi
+while :; do # as --watch does, below the text
+  view=$(build/cleat cluster status --server "$servers" 2>&1) || true
+  printf '\e[H\e[2J%s\n%s\n' "$text" "$view"
+  sleep 1
+done

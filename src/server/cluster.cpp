@@ -29,6 +29,9 @@ Status Cluster::start(Options options) {
   if (*identity) {
     identity_ = **std::move(identity);
     members_ = replica::Members(identity_.members);
+    auto boots = load_boots(files, options_.dir);
+    if (!boots.ok()) return boots.status();
+    boots_ = stored_boots_ = *std::move(boots);
     phase_ = Phase::kMember;
     return check_settings();
   }
@@ -296,6 +299,13 @@ void Cluster::keep_own_address() {
   replica_->change_members(0, {replica::MemberChange::Kind::kAddress, {own->id, own->name, given}});
 }
 
+void Cluster::keep_boots() {
+  std::erase_if(boots_, [&](const auto& seen) { return !table_is_old_ && !members_.find(seen.first); });
+  if (boots_ == stored_boots_) return;
+  stored_boots_ = boots_;
+  if (Status s = store_boots(*options_.files, options_.dir, boots_); !s.ok()) spdlog::error("{}", s.message());
+}
+
 void Cluster::tell_events() {
   if (waiting_ != told_waiting_) {
     told_waiting_ = waiting_;
@@ -315,7 +325,7 @@ void Cluster::turn(int64_t now_us) {
   if (port_ && now_us - kLookUs >= looked_us_) {
     looked_us_ = now_us;
     look_at_troubles();
-    if (phase_ == Phase::kMember) keep_own_address();
+    if (phase_ == Phase::kMember) keep_own_address(), keep_boots();
   }
   if (phase_ == Phase::kMember && port_) welcome_learners();
   // A removed member may not have heard of it: when it knocks again it is told.

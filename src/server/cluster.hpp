@@ -95,6 +95,7 @@ class Cluster final : public Admission {
   void look_at_troubles();
   void welcome_learners();
   void keep_own_address();
+  void keep_boots();
   void tell_events();
   void greet(uint64_t key, const net::PeerHello& theirs);
 
@@ -110,7 +111,7 @@ class Cluster final : public Admission {
   replica::Replica* replica_ = nullptr;
   replica::Members members_;
   bool table_is_old_ = true;
-  std::map<uint32_t, uint32_t> boots_;            // the highest seen of each member
+  SeenBoots boots_, stored_boots_;
   std::map<uint64_t, net::PeerHello> outsiders_;  // that are up, by key
   std::set<uint64_t> welcomed_, noticed_keys_;
   bool told_member_ = false, told_stop_ = false, somebody_went_ = false, asked_address_ = false;

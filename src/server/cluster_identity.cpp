@@ -15,7 +15,7 @@ using base::Code;
 using base::Result;
 using base::Status;
 
-constexpr std::string_view kIdentityMagic = "CLEATCL1", kNonceMagic = "CLEATNO1";
+constexpr std::string_view kIdentityMagic = "CLEATCL1", kNonceMagic = "CLEATNO1", kBootsMagic = "CLEATBO1";
 constexpr size_t kMostBytes = 1 << 20;  // far more than any list of members takes
 constexpr size_t kMagicBytes = 8, kSumBytes = 8;
 
@@ -184,6 +184,34 @@ Result<FoundingNonce> load_or_make_nonce(storage::FileSystem& files, const std::
   out.append(fresh.begin(), fresh.end());
   if (Status s = write_file(files, dir, "nonce", sealed(std::move(out))); !s.ok()) return s;
   return fresh;
+}
+
+Result<SeenBoots> load_boots(storage::FileSystem& files, const std::string& dir) {
+  const std::string path = dir + "/boots";
+  auto bytes = read_file(files, path);
+  if (!bytes.ok()) return bytes.status();
+  SeenBoots boots;
+  if (!*bytes) return boots;
+  auto inner = opened(**bytes, kBootsMagic, path);
+  if (!inner.ok()) return inner.status();
+  base::Reader r(*inner);
+  while (r.ok() && !r.at_end()) {
+    const uint64_t id = r.varint(), boot = r.varint();
+    if (id > UINT32_MAX || boot > UINT32_MAX) r.fail();
+    boots[static_cast<uint32_t>(id)] = static_cast<uint32_t>(boot);
+  }
+  if (!r.ok()) return Status(Code::kCorrupt, path + " cannot be read although its checksum is right: restore it");
+  return boots;
+}
+
+Status store_boots(storage::FileSystem& files, const std::string& dir, const SeenBoots& boots) {
+  std::string out(kBootsMagic);
+  base::Writer w(out);
+  for (const auto& [id, boot] : boots) {
+    w.varint(id);
+    w.varint(boot);
+  }
+  return write_file(files, dir, "boots", sealed(std::move(out)));
 }
 
 std::string cluster_text(const net::ClusterId& id) {

@@ -1,10 +1,12 @@
-// Who a data directory is: the two files that say so. `nonce` is made at the first start, before anything is said to
-// anybody; `cluster` when the directory becomes a member of a group. Both are written aside, synced and renamed, so a
+// Who a data directory is: the files that say so. `nonce` is made at the first start, before anything is said to
+// anybody; `cluster` when the directory becomes a member of a group. `boots` is what it saw of the
+// others. All are written aside, synced and renamed, so a
 // power cut leaves the old state or the new one. docs/formats.md has their bytes.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,6 +46,12 @@ base::Status store_identity(storage::FileSystem&, const std::string& dir, const 
 // The directory's nonce; the first time `fresh` becomes it, and is on disk when this returns.
 base::Result<FoundingNonce> load_or_make_nonce(storage::FileSystem&, const std::string& dir,
                                                const FoundingNonce& fresh);
+
+// How often each other member was started, as far as was seen (engine.md rule 11): one that comes back with less has an
+// older disk. None there yet: empty.
+using SeenBoots = std::map<uint32_t, uint32_t>;
+base::Result<SeenBoots> load_boots(storage::FileSystem&, const std::string& dir);
+base::Status store_boots(storage::FileSystem&, const std::string& dir, const SeenBoots&);
 
 // "1f2e3d4c5b6a79880123456789abcdef"
 std::string cluster_text(const net::ClusterId&);

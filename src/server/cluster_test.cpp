@@ -331,6 +331,25 @@ TEST_F(ClusterTest, ADiskPutBackIsSentAway) {
   EXPECT_THAT(c_.cluster->stop_reason(), HasSubstr("its disk was put back to an earlier state"));
 }
 
+TEST_F(ClusterTest, HowOftenOthersWereStartedIsRemembered) {
+  found();
+  net_.stop(c_);
+  c_.boots = 5;
+  ASSERT_TRUE(net_.start(c_, "c", kList).ok());
+  net_.run();
+  net_.stop(c_);
+  ASSERT_TRUE(net_.start(a_, "a", kList).ok());
+  ASSERT_TRUE(net_.start(b_, "b", kList).ok());
+  c_.boots = 2;
+  ASSERT_TRUE(net_.start(c_, "c", kList).ok());
+  net_.run();
+  EXPECT_EQ(a_.cluster->phase(), Phase::kMember);
+  ASSERT_EQ(c_.cluster->phase(), Phase::kStopped);
+  EXPECT_THAT(c_.cluster->stop_reason(), HasSubstr("was started 6 times before and now says 3"));
+  ASSERT_TRUE(a_.files.flip("d/boots", 9, 1));
+  EXPECT_THAT(net_.start(a_, "a", kList).message(), HasSubstr("d/boots is damaged"));
+}
+
 TEST_F(ClusterTest, OneAlone) {
   Cluster::Options options{ClusterSettings{}, "d", "", &d_.files, {}, true};
   options.fresh.fill(9);
