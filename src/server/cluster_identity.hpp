@@ -1,7 +1,7 @@
 // Who a data directory is: the files that say so. `nonce` is made at the first start, before anything is said to
-// anybody; `cluster` when the directory becomes a member of a group. `boots` is what it saw of the
-// others. All are written aside, synced and renamed, so a
-// power cut leaves the old state or the new one. docs/formats.md has their bytes.
+// anybody; `cluster` when the directory becomes a member of a group; `boots` is what it saw of the others. All are
+// written aside, synced and renamed, so a power cut leaves the old state or the new one. docs/formats.md has their
+// bytes.
 #pragma once
 
 #include <array>
