@@ -183,8 +183,7 @@ int remove_member(const Common& common, ClusterTalk& talk, const std::string& na
   }
   const auto answer = talk.change({"MEMBERS", "REMOVE", name}, after(common.timeout));
   if (is_bad(answer)) return told(common, answer);
-  return print_done(common, name, "removed",
-                    escaped(name) + " is no member any more; if it runs it stops by itself");
+  return print_done(common, name, "removed", escaped(name) + " is no member any more; if it runs it stops by itself");
 }
 
 }  // namespace
