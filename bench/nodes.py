@@ -95,9 +95,7 @@ class Redis(Server):
     name = "redis"
 
     def start(self):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.process = subprocess.Popen(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--appendonly", "yes",
              "--appendfsync", "always", "--save", ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -131,3 +129,56 @@ class Cleat(Server):
     def info(self, key):
         text = self.wire().ask("INFO")
         return int(re.search(rf"^{key}:(-?\d+)", text, re.M).group(1))
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Member(Cleat):
+    def __init__(self, folder, name, cluster):
+        super().__init__(folder)
+        self.flags = ("--name", name, "--cluster", cluster)
+        self.more = ()
+
+    def launch(self, *more):
+        """Does not wait: a member serves when the others are there."""
+        self.more = more
+        self.port = self.port or free_port()
+        with open(self.folder / "log", "ab") as out:
+            self.process = subprocess.Popen(
+                [str(ROOT / "build/cleat"), "serve", "--data", str(self.folder / "data"), "--listen", f"127.0.0.1:{self.port}",
+                 *self.flags, *more], stdout=out, stderr=subprocess.STDOUT)
+
+    def start_again(self):
+        self.launch(*self.more)
+
+    def leads(self):
+        try:
+            return "role:leader" in self.wire().ask("INFO", "replication")
+        except (OSError, RuntimeError):
+            return False
+
+
+class ThreeMembers:
+    """Three members on loopback, each with a folder of its own."""
+
+    def __init__(self, folder):
+        folder = pathlib.Path(folder)
+        cluster = ",".join(f"{name}=127.0.0.1:{free_port()}" for name in "abc")
+        self.nodes = [Member(folder / name, name, cluster) for name in "abc"]
+
+    def start(self, *flags):
+        for node in self.nodes:
+            node.launch(*flags)
+        self.leader()
+        return self
+
+    def leader(self):
+        return wait_for("a leader", lambda: next((n for n in self.nodes if n.process and n.leads()), None))
+
+    def remove(self):
+        for node in self.nodes:
+            node.remove()

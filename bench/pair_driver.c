@@ -4,6 +4,7 @@
 //       true pairs on names of each connection's own: take, then let go. Cleat: LOCK name TOKEN t TTL 60000 and UNLOCK
 //       name TOKEN t; Redis: SET name t NX PX 60000 and the compare-and-delete script by EVAL. --pipeline: commands
 //       sent at once; the next ones follow when all are answered.
+//       --one-name: all connections want one name and wait for it in its queue (Cleat only), so that pairs/s are hand-offs/s.
 //   pair_driver --port P --fill COUNT [--token] ...      COUNT locks a connection, held; names of 32 bytes
 //   pair_driver --port P --sessions COUNT ...            COUNT sessions opened a connection
 //       --stay: then keeps the connections until standard input ends.
@@ -46,10 +47,10 @@ static struct {
   const char* host;
   int port, connections, pipeline;
   double seconds, warmup;
-  bool redis, token, stay;
+  bool redis, token, stay, one_name;
   mode what;
   uint64_t count;
-} options = {"127.0.0.1", 0, 1, 1, 5, 1, false, false, false, kPairs, 0};
+} options = {"127.0.0.1", 0, 1, 1, 5, 1, false, false, false, false, kPairs, 0};
 
 static histogram take, release;
 static bool measuring = true;
@@ -95,7 +96,11 @@ static void put_command(connection* c, char** p) {
     return;
   }
   const unsigned long long pair = n / 2;
-  snprintf(name, sizeof name, "pair/%d/%llu", c->index, pair % kNamesEach);
+  if (options.one_name) {
+    strcpy(name, "one");
+  } else {
+    snprintf(name, sizeof name, "pair/%d/%llu", c->index, pair % kNamesEach);
+  }
   snprintf(token, sizeof token, "%d-%llu", c->index, pair);
   const bool taking = n % 2 == 0;
   if (options.redis && taking) {
@@ -103,7 +108,8 @@ static void put_command(connection* c, char** p) {
   } else if (options.redis) {
     put_words(p, 5, (const char* const[]){"EVAL", kScript, "1", name, token});
   } else if (taking) {
-    put_words(p, 6, (const char* const[]){"LOCK", name, "TOKEN", token, "TTL", "60000"});
+    put_words(p, options.one_name ? 8 : 6,
+              (const char* const[]){"LOCK", name, "TOKEN", token, "TTL", "60000", "WAIT", "60000"});
   } else {
     put_words(p, 4, (const char* const[]){"UNLOCK", name, "TOKEN", token});
   }
@@ -239,6 +245,8 @@ static void read_options(int argc, char** argv) {
       options.token = true;
     else if (strcmp(a, "--stay") == 0)
       options.stay = true;
+    else if (strcmp(a, "--one-name") == 0)
+      options.one_name = true;
     else if (strcmp(a, "--ping") == 0)
       options.what = kPing;
     else {
