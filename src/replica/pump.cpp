@@ -42,6 +42,8 @@ bool Pump::step() {
   // Whoever asked asks again once it hears of the new term.
   if (!entry_.empty() && entry_term_ != term_) entry_.clear();
   if (!alone()) turn_peers();
+  // Before what was heard is noted: whoever asks in a forward is heard in this turn.
+  if (phase_ == Phase::kServing && !ready_) take_forwards();
   note_heard();
   if (!ready_) {
     propose_turn();

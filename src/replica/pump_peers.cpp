@@ -202,6 +202,7 @@ void Pump::take_forwards() {
     if (!takings_.take(member, f.number)) continue;
     if (!take_forward(member, f)) complain("member " + std::to_string(member) + " forwarded what is no command");
   }
+  if (!forward_inbox_.empty()) drained_ = false;
   for (const auto& [member, any] : seen)
     options_.outbox->send(member, encode(ForwardSeen{term_, takings_.last(member)}));
 }

@@ -69,10 +69,7 @@ void Pump::note_heard() {
 void Pump::propose_turn() {
   if (phase_ == Phase::kFollowing) return forward_turn();
   if (phase_ == Phase::kElected) return;
-  if (phase_ == Phase::kServing) {
-    take_forwards();
-    turn_members();
-  }
+  if (phase_ == Phase::kServing) turn_members();
   const size_t clients = entry_.commands();
   const auto before = entry_.mark();
   const bool own = add_own_commands();
