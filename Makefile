@@ -40,10 +40,13 @@ check: test ## what CI runs: the same as `make test`
 test-real: ## only the whole-process tests: real clients, kill -9, real disks that fail
 	@$(MAKE) --no-print-directory test ONLY=process
 
-sim: ## simulator over SEEDS=n or SEEDS=a..b; a failure prints its seed and how to replay it
+sim: ## simulator over SEEDS=n or SEEDS=a..b, one node and clusters; a failure prints its seed and how to replay it
 	@tools/install_deps.sh build test
 	@tools/build.sh build cleat_sim
-	@build/cleat_sim --seeds $(SEEDS)
+	@build/cleat_sim --seeds $(SEEDS) --jobs $(JOBS)
+	@build/cleat_sim --members 3 --seeds $(SEEDS) --jobs $(JOBS)
+	@build/cleat_sim --members 5 --seeds $(SEEDS) --jobs $(JOBS)
+	@build/cleat_sim --directed all
 
 mutants: ## build the broken variants; each must be caught
 	@tools/install_deps.sh build test

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/mutant.hpp"
+#include "directed.hpp"
 #include "mutants.hpp"
 #include "run.hpp"
 
@@ -26,7 +27,7 @@ struct Arguments {
   int jobs = 1, members = 1;
   bool grouped = false;  // --members was given: also one member runs as a group
   bool mutants = false, story = false, need_coverage = false, twice = false, seeds_given = false;
-  std::string mutant, list;
+  std::string mutant, list, directed;
 };
 
 int usage() {
@@ -34,6 +35,7 @@ int usage() {
              "usage: cleat_sim [--members N] [--seeds N | A..B] [--jobs N] [--ops N] [--story] [--coverage]\n"
              "       cleat_sim --mutants [--seeds N] [--mutant NAME]      (in a build with -DCLEAT_MUTANTS=ON)\n"
              "  --members N a cluster of N; without it one node\n"
+             "  --directed NAME  that directed case, or all of them\n"
              "  --story     tell the run of a single seed\n"
              "  --list F    the seeds at the beginnings of the lines of F (3x17: seed 17 with 3 members)\n"
              "  --twice     run each seed twice and fail if the runs differ\n"
@@ -54,6 +56,8 @@ bool parse(int argc, char** argv, Arguments& a) {
       a.need_coverage = true;
     else if (i + 1 >= argc)
       return false;
+    else if (flag == "--directed")
+      a.directed = argv[++i];
     else if (flag == "--list")
       a.list = argv[++i];
     else if (flag == "--jobs")
@@ -150,6 +154,27 @@ Sum run_jobs(const Arguments& a) {
   return total;
 }
 
+// Prints a line for each; the number of those that failed.
+int run_directed(const Arguments& a) {
+  int failed = 0;
+  for (const cleat::sim::DirectedCase& d : cleat::sim::directed_cases()) {
+    if (a.directed != "all" && a.directed != d.name) continue;
+    RunResult r;
+    for (uint64_t seed = a.first; seed <= a.last && r.failure.empty(); ++seed) r = d.run(seed, a.story);
+    fmt::print("{:<30} {}\n", d.name, r.failure.empty() ? d.what : "FAILED with seed " + std::to_string(r.seed));
+    if (!r.failure.empty()) {
+      const RunResult told = d.run(r.seed, true);
+      fmt::print("  {}\n", r.failure);
+      for (size_t i = told.story.size() - std::min<size_t>(told.story.size(), 60); i < told.story.size(); ++i)
+        fmt::print("  {}\n", told.story[i]);
+      fmt::print("replay: build/cleat_sim --directed {} --seeds {}..{}\n", d.name, r.seed, r.seed);
+      ++failed;
+    }
+    std::fflush(stdout);
+  }
+  return failed;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -157,6 +182,10 @@ int main(int argc, char** argv) {
   if (!parse(argc, argv, a)) return usage();
   if (a.mutants) return cleat::sim::hunt_mutants(a.seeds_given ? a.last : 2000, a.ops, a.mutant);
   if (!a.mutant.empty()) cleat::sim::choose_mutant(a.mutant);
+  if (!a.directed.empty()) {
+    if (!a.seeds_given) a.last = 10;
+    return run_directed(a) > 0 ? 1 : 0;
+  }
   const auto begun = std::chrono::steady_clock::now();
   Sum sum;
   if (a.list.empty()) {

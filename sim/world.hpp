@@ -81,6 +81,8 @@ namespace cleat::sim {
   V(kMarksLifted, "inherited marks lifted")                       \
   V(kStateReplaced, "snapshots installed")                        \
   V(kTransfers, "transfers of leadership")                        \
+  V(kRefusedProposals, "proposals refused")                       \
+  V(kForwardsAgain, "forwards sent again")                        \
   V(kFollowerReads, "reads on followers")                         \
   V(kMemberChanges, "membership changes")                         \
   V(kJoins, "members that joined and served")
@@ -152,7 +154,7 @@ struct Plan {
   bool partitions = false, wire_drops = false, wire_breaks = false, slow_wires = false, transfers = false;
   bool changes = false;  // of the membership
   uint64_t seed = 0;
-  int64_t wire_us = 200;
+  int64_t wire_us = 200, tick_us = 50'000;
   size_t wire_buffer = 8u << 20;
 
  private:

@@ -1,0 +1,333 @@
+#include "directed.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "asker.hpp"
+#include "changes.hpp"
+#include "cluster.hpp"
+
+namespace cleat::sim {
+namespace {
+
+// Nothing befalls the members but what a case does to them.
+void calm(Plan& p) {
+  p.crashes = p.stalls = p.full_disks = p.flips = p.slow_disk = p.snapshots = p.drops = p.deaths = false;
+  p.partitions = p.wire_drops = p.wire_breaks = p.slow_wires = p.transfers = p.changes = false;
+  p.wire_us = 200;
+  p.wire_buffer = 8u << 20;
+}
+
+class Case : public Cluster {
+ public:
+  Case(uint64_t s, bool tell, int members = 3, const std::function<void(Plan&)>& adjust = calm)
+      : Cluster(s, 200, members, tell, adjust) {
+    start();
+    require([this] { return leader() != nullptr; }, 15'000'000, "nobody leads at the start");
+  }
+  Server& other_than(const Server& s) {
+    return **std::find_if(servers().begin(), servers().end(), [&](Server* o) { return o != &s; });
+  }
+  Server* leader_but(const Server& s) { return leader() != &s ? leader() : nullptr; }
+  void settle() {
+    end_faults();
+    require([this] { return at_rest(); }, 30'000'000, "the members do not come to agree");
+    for (Server* s : servers())
+      if (running()) group.whole(s->member(), s->replica().status().applied, s->replica().machine());
+  }
+  // Locks and unlocks a name so many times, each within a second.
+  void works(Asker& asker, int times, const std::string& when) {
+    for (int i = 0; i < times && running(); ++i) {
+      const uint64_t locked = asker.lock("work");
+      require([&] { return asker.granted(locked); }, 1'000'000, "a LOCK is not granted " + when);
+      if (running()) asker.unlock("work", asker.reply(locked)->fence);
+    }
+  }
+  void expect(bool holds, const char* checker, const std::string& what) {
+    if (running() && !holds) world.fail(checker, what + standing());
+  }
+  void expect_one_holder(const std::string& name) {
+    if (!running() || leader() == nullptr) return;
+    const lock::NameView v = leader()->replica().machine().show(name, {.count = 10});
+    expect(v.holders_total == 1 && v.waiters_total == 0 && v.holders[0].depth == 1, "exactly once",
+           fmt::format("exactly once: '{}' has {} holders and {} waiters", name, v.holders_total, v.waiters_total));
+  }
+};
+
+RunResult leader_dies_with_a_forward(uint64_t seed, bool tell) {
+  Case c(seed, tell);
+  if (!c.running()) return c.result();
+  Server& old = *c.leader();
+  Asker asker(c);
+  asker.connect(c.other_than(old));
+  c.spin(100'000);
+  const uint64_t asked = asker.lock("x");
+  c.world.after(200 + static_cast<int64_t>(seed * 61 % 1400), [&] { seed % 2 == 0 ? old.kill() : old.crash(false); });
+  c.require([&] { return asker.granted(asked); }, 10'000'000, "a LOCK is lost with the leader it was forwarded to");
+  c.settle();
+  c.expect_one_holder("x");
+  c.expect(asker.answers() == 1, "exactly once", "exactly once: one LOCK got several answers");
+  return c.result();
+}
+
+RunResult leader_cut_one_way(uint64_t seed, bool tell) {
+  Case c(seed, tell);
+  if (!c.running()) return c.result();
+  Server& old = *c.leader();
+  const bool hears = seed % 2 == 0, quiet = seed / 2 % 2 == 0;
+  for (Server* s : c.servers()) {
+    if (s == &old) continue;
+    hears ? c.network.cut(old.member(), s->member(), quiet) : c.network.cut(s->member(), old.member(), quiet);
+  }
+  Asker asker(c);
+  asker.connect(c.other_than(old));
+  c.require([&] { return c.leader_but(old) != nullptr && !old.leads(); }, 10'000'000,
+            hears ? "a leader that nobody hears goes on" : "a leader that hears nobody goes on");
+  c.works(asker, 5, "while the old leader is cut off");
+  c.settle();
+  return c.result();
+}
+
+// It is paused, another leads meanwhile, and it wakes without knowing: nothing that it says may be old.
+RunResult deposed_leader_says_nothing(uint64_t seed, bool tell) {
+  Case c(seed, tell);
+  if (!c.running()) return c.result();
+  Server& old = *c.leader();
+  Asker there(c), elsewhere(c);
+  there.connect(old);
+  const uint64_t opened = there.open(20'000);
+  c.require([&] { return there.answered(opened); }, 1'000'000, "OPEN is not answered");
+  c.network.cut_off(old.member(), true, true);
+  old.stall(4'000'000);
+  c.require([&] { return c.leader_but(old) != nullptr; }, 3'900'000, "nobody leads while the leader is paused");
+  elsewhere.connect(c.other_than(old));
+  c.works(elsewhere, 1, "while the old leader is paused");
+  const uint64_t kept = there.keep_alive();
+  c.spin(1'000'000 + static_cast<int64_t>(seed * 7919 % 500'000));
+  const uint64_t read = there.check("work", 1);
+  c.spin(4'000'000);
+  for (const uint64_t n : {kept, read})
+    if (const Reply* r = there.reply(n))
+      c.expect(r->trouble != replica::Trouble::kNone, "reads", "reads: a deposed leader answers as if it led");
+  c.settle();
+  return c.result();
+}
+
+RunResult follower_with_a_full_disk(uint64_t seed, bool tell) {
+  Case c(seed, tell);
+  if (!c.running()) return c.result();
+  Server& full = c.other_than(*c.leader());
+  Asker asker(c);
+  asker.connect(*c.leader());
+  full.fill_disk(true);
+  c.works(asker, 20, "while one member's disk is full");
+  c.settle();
+  return c.result();
+}
+
+RunResult leader_with_a_slow_disk(uint64_t seed, bool tell) {
+  Case c(seed, tell);
+  if (!c.running()) return c.result();
+  Server& slow = *c.leader();
+  Asker asker(c);
+  asker.connect(c.other_than(slow));
+  slow.slow_disk(400'000);
+  for (int i = 0; i < 40 && c.running() && c.leader() == &slow; ++i) {
+    asker.unlock("x", 1);
+    c.spin(500'000);
+  }
+  c.require([&] { return c.leader_but(slow) != nullptr; }, 5'000'000, "a leader with a slow disk does not hand over");
+  c.works(asker, 5, "after the hand-over");
+  c.settle();
+  return c.result();
+}
+
+RunResult leader_short_of_room(uint64_t seed, bool tell) {
+  Case c(seed, tell);
+  if (!c.running()) return c.result();
+  Server& full = *c.leader();
+  Asker asker(c);
+  asker.connect(c.other_than(full));
+  full.fill_disk(false);
+  c.require([&] { return c.leader_but(full) != nullptr; }, 10'000'000, "a leader short of room does not hand over");
+  c.spin(500'000);
+  c.works(asker, 5, "after the hand-over");
+  c.settle();
+  return c.result();
+}
+
+RunResult all_restart_at_once(uint64_t seed, bool tell) {
+  Case c(seed, tell);
+  if (!c.running()) return c.result();
+  Asker asker(c);
+  asker.connect(*c.servers()[seed % 3]);
+  const uint64_t opened = asker.open(3'000);
+  c.require([&] { return asker.answered(opened); }, 2'000'000, "OPEN is not answered");
+  const uint64_t asked = asker.lock("x", "r1");
+  c.require([&] { return asker.granted(asked); }, 1'000'000, "LOCK is not granted");
+  for (Server* s : c.servers()) s->crash(false);
+  // Longer than the TTL: nobody could listen, so nobody is ended.
+  c.spin(4'000'000);
+  for (Server* s : c.servers()) c.restart_later(*s, 1'000 + static_cast<int64_t>(s->member() * seed % 7 * 50'000));
+  c.require([&] { return c.leader() != nullptr; }, 10'000'000, "nobody leads after all started again");
+  c.expect_one_holder("x");
+  asker.connect(*c.servers()[(seed + 1) % 3]);
+  asker.attach();
+  c.spin(500'000);
+  const uint64_t again = asker.lock("x", "r1");
+  c.require([&] { return asker.granted(again); }, 5'000'000, "the repeated LOCK is not answered");
+  if (c.running())
+    c.expect(asker.reply(again)->repeated && asker.reply(again)->fence == asker.reply(asked)->fence, "exactly once",
+             "exactly once: the repeated LOCK got another fence");
+  c.settle();
+  return c.result();
+}
+
+bool all_done(Cluster& c) {
+  return c.leader() != nullptr &&
+         std::all_of(c.clients.begin(), c.clients.end(), [](const auto& client) { return client->done(); });
+}
+
+// The profile of docs/operations.md for members 100 ms apart: heartbeats each 200 ms, elections after 2 to 4 s.
+RunResult members_far_apart(uint64_t seed, bool tell) {
+  Case c(seed, tell, 3, [](Plan& p) {
+    calm(p);
+    p.wire_us = 100'000;
+    p.tick_us = 200'000;
+    p.session_ttl_min_ms = 8'000;
+    p.session_ttl_max_ms = 12'000;
+  });
+  c.add_clients();
+  c.spin(8'000'000);
+  const uint64_t term = c.leader() != nullptr ? c.leader()->replica().status().term : 0;
+  c.expect(term != 0 && term <= 4, "progress", "progress: leaders change without a reason");
+  if (c.running()) {
+    Server& old = *c.leader();
+    old.kill();
+    c.restart_later(old, 5'000'000);
+    c.require([&] { return c.leader() != nullptr; }, 12'000'000, "nobody leads after the leader died");
+  }
+  c.spin(8'000'000);
+  for (auto& client : c.clients) client->finish();
+  c.require([&] { return all_done(c); }, 90'000'000, "not all comes to an end");
+  c.settle();
+  return c.result();
+}
+
+RunResult hand_overs_under_load(uint64_t seed, bool tell) {
+  Case c(seed, tell, 3, [](Plan& p) {
+    calm(p);
+    p.session_ttl_min_ms = 3'000;
+    p.session_ttl_max_ms = 5'000;
+  });
+  c.add_clients();
+  for (int i = 0; i < 15 && c.running(); ++i) {
+    c.spin(800'000);
+    if (c.leader() != nullptr && c.leader()->replica().transfer(0).ok()) c.leader()->wake();
+  }
+  for (auto& client : c.clients) client->finish();
+  c.require([&] { return all_done(c); }, 60'000'000, "not all comes to an end");
+  c.expect(c.world.coverage[kUnknown] == 0, "progress", "progress: an outcome was lost in a hand-over");
+  c.expect(c.world.coverage[kNoQuorum] == 0, "progress", "progress: a hand-over took 2 s");
+  c.expect(c.world.coverage[kNoSession] == 0, "paused server", "a paused server kills no one: but a hand-over did");
+  c.settle();
+  return c.result();
+}
+
+// The one that is to take over does not answer: the leader takes nothing for a while, then goes on where it was.
+RunResult hand_over_that_fails(uint64_t seed, bool tell) {
+  Case c(seed, tell, 3, [](Plan& p) {
+    calm(p);
+    p.session_ttl_min_ms = 6'000;
+    p.session_ttl_max_ms = 8'000;
+  });
+  c.add_clients();
+  for (int i = 0; i < 6 && c.running(); ++i) {
+    c.spin(1'500'000);
+    if (c.leader() == nullptr) continue;
+    Server& to = c.other_than(*c.leader());
+    to.stall(900'000);
+    if (c.leader()->replica().transfer(to.member()).ok()) c.leader()->wake();
+  }
+  for (auto& client : c.clients) client->finish();
+  c.require([&] { return all_done(c); }, 60'000'000, "not all comes to an end");
+  c.expect(c.world.coverage[kRefusedProposals] > 0, "coverage", "coverage: no proposal was refused");
+  // Whoever waits in vain for 1.5 s goes to another member.
+  c.expect(c.world.coverage[kMoved] == 0, "progress", "progress: requests were lost with a refused proposal");
+  c.settle();
+  return c.result();
+}
+
+// From one to three, then all who were there first leave: the hold stays.
+RunResult every_member_replaced(uint64_t seed, bool tell) {
+  Case c(seed, tell, 1);
+  if (!c.running()) return c.result();
+  Asker asker(c);
+  asker.connect(c.member(1));
+  const uint64_t opened = asker.open(120'000);
+  c.require([&] { return asker.answered(opened); }, 2'000'000, "OPEN is not answered");
+  const uint64_t asked = asker.lock("x", "r1");
+  c.require([&] { return asker.granted(asked); }, 2'000'000, "LOCK is not granted");
+  Changes changes(c);
+  changes.end();
+  changes.begin();
+  for (int i = 0; i < 4 && c.running(); ++i) {
+    changes.join();
+    c.require([&] { return changes.settled(); }, 20'000'000, "a member does not join");
+    if (i < 2) continue;
+    changes.leave(*c.servers().front());
+    c.require([&] { return changes.settled(); }, 20'000'000, "a member does not leave");
+  }
+  c.require([&] { return c.leader() != nullptr; }, 10'000'000, "nobody leads after the changes");
+  c.expect_one_holder("x");
+  if (c.running()) asker.connect(*c.servers().back());
+  asker.attach();
+  c.spin(500'000);
+  const uint64_t again = asker.lock("x", "r1");
+  c.require([&] { return asker.granted(again); }, 5'000'000, "the hold is not found again");
+  c.settle();
+  return c.result();
+}
+
+RunResult long_away(uint64_t seed, bool tell) {
+  Case c(seed, tell);
+  if (!c.running()) return c.result();
+  Server& away = c.other_than(*c.leader());
+  Asker asker(c);
+  asker.connect(*c.leader());
+  away.kill();
+  for (int i = 0; i < 4; ++i) {
+    c.works(asker, 10, "while one member is away");
+    for (Server* s : c.servers()) s->snapshot();
+    c.spin(1'500'000);
+  }
+  c.settle();
+  c.expect(c.world.coverage[kStateReplaced] > 0, "progress", "progress: it came back without a snapshot");
+  return c.result();
+}
+
+}  // namespace
+
+const std::vector<DirectedCase>& directed_cases() {
+  static const std::vector<DirectedCase> kCases = {
+      {"leader_dies_with_a_forward", "a leader that dies between forward and commit leaves exactly one hold",
+       leader_dies_with_a_forward},
+      {"leader_cut_one_way", "a leader that hears nobody, or is heard by nobody, gives way", leader_cut_one_way},
+      {"deposed_leader_says_nothing", "a leader that was paused and deposed answers nothing",
+       deposed_leader_says_nothing},
+      {"follower_with_a_full_disk", "a follower whose disk is full holds nobody up", follower_with_a_full_disk},
+      {"leader_with_a_slow_disk", "a leader whose disk is slow hands over", leader_with_a_slow_disk},
+      {"leader_short_of_room", "a leader whose disk is nearly full hands over", leader_short_of_room},
+      {"all_restart_at_once", "all members crash, for longer than the TTL: nothing is lost", all_restart_at_once},
+      {"members_far_apart", "members 100 ms apart with the timing profile for it", members_far_apart},
+      {"hand_overs_under_load", "leadership is handed over again and again: no request is lost", hand_overs_under_load},
+      {"hand_over_that_fails", "who is to take over is paused: the leader goes on, no request is lost",
+       hand_over_that_fails},
+      {"every_member_replaced", "one member grows to three, and all who were first leave", every_member_replaced},
+      {"long_away", "a member comes back after the log it needs is gone", long_away},
+  };
+  return kCases;
+}
+
+}  // namespace cleat::sim

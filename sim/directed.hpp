@@ -1,0 +1,20 @@
+// Directed cases: one rule of engine.md or time.md each, played out with several members. Each runs with some seeds,
+// which vary delays and moments.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "run.hpp"
+
+namespace cleat::sim {
+
+struct DirectedCase {
+  const char* name;
+  const char* what;
+  RunResult (*run)(uint64_t seed, bool tell);
+};
+const std::vector<DirectedCase>& directed_cases();
+
+}  // namespace cleat::sim
