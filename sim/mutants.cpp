@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/mutant.hpp"
+#include "directed.hpp"
 #include "run.hpp"
 
 namespace cleat::sim {
@@ -52,6 +53,8 @@ constexpr const char* kClusterMutants[] = {
     "no_ticks",
     "snapshot_of_wrong_index",
     "installed_sessions_forgotten",
+    "refused_proposal_remembered",
+    "boot_not_ended",
 };
 
 // Seen sooner by a directed test: the tests of replica/ beside this binary.
@@ -74,6 +77,11 @@ std::string hunt(const char* name, int members, uint64_t seeds, int64_t ops) {
   if (child == 0) {
     base::set_mutant(name);
     std::string said;
+    if (members > 1)
+      for (const DirectedCase& d : directed_cases())
+        for (uint64_t seed = 1; seed <= 4 && said.empty(); ++seed)
+          if (const RunResult r = d.run(seed, false); !r.failure.empty())
+            said = fmt::format("caught by the case {}: {}", d.name, r.failure.substr(0, r.failure.find('\n')));
     for (uint64_t seed = 1; seed <= seeds && said.empty(); ++seed) {
       const RunResult r = members > 1 ? run_cluster_seed(seed, ops, members, false) : run_seed(seed, ops, false);
       if (!r.failure.empty())
