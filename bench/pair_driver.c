@@ -4,7 +4,8 @@
 //       true pairs on names of each connection's own: take, then let go. Cleat: LOCK name TOKEN t TTL 60000 and UNLOCK
 //       name TOKEN t; Redis: SET name t NX PX 60000 and the compare-and-delete script by EVAL. --pipeline: commands
 //       sent at once; the next ones follow when all are answered.
-//       --one-name: all connections want one name and wait for it in its queue (Cleat only), so that pairs/s are hand-offs/s.
+//       --one-name: all connections want one name and wait for it in its queue (Cleat only), so that pairs/s are
+//       hand-offs/s.
 //   pair_driver --port P --fill COUNT [--token] ...      COUNT locks a connection, held; names of 32 bytes
 //   pair_driver --port P --sessions COUNT ...            COUNT sessions opened a connection
 //       --stay: then keeps the connections until standard input ends.
