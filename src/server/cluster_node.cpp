@@ -100,6 +100,9 @@ replica::Options ClusterNode::replica_options() {
   options.settings = config_.lock_settings();
   options.snapshot_log_bytes = static_cast<uint64_t>(config_.snapshot_log_bytes);
   options.min_free_bytes = static_cast<uint64_t>(config_.min_free_bytes);
+  options.tick_us = config_.heartbeat_ms * 1000;
+  options.election_ticks = static_cast<uint32_t>(config_.election_heartbeats);
+  options.slow_sync_us = config_.slow_sync_ms * 1000;
   options.seed = random_seed();
   options.member = identity.member;
   options.founders = identity.founder() ? identity.members : std::vector<replica::Member>();

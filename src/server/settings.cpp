@@ -66,6 +66,14 @@ std::vector<Setting> cluster_rows() {
            "into a cluster"),
       text("cluster-secret-file", kCluster, &Config::cluster_secret_file, "FILE",
            "File whose first line is the secret that all members of the cluster know; needed beyond loopback"),
+      number("heartbeat-ms", kCluster, &Config::heartbeat_ms, kMillis, {10, 5'000},
+             "How often the leader tells the others that it lives; the same on all members, and above the round trip "
+             "between them"),
+      number(
+          "election-heartbeats", kCluster, &Config::election_heartbeats, kCount, {5, 100},
+          "Heartbeats without a leader after which a member, a random time of up to as many later, asks to be elected"),
+      number("slow-sync-ms", kCluster, &Config::slow_sync_ms, kMillis, {1, 60'000},
+             "A leader whose syncs last longer, four in a row, hands leadership over to another voter"),
   };
 }
 

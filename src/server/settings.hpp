@@ -27,6 +27,7 @@ struct Config {
   std::string join;
   std::string peer_listen;
   std::string cluster_secret_file;
+  int64_t heartbeat_ms = 50, election_heartbeats = 10, slow_sync_ms = 250;
 
   std::string log_level = "info";
   std::string log_format = "text";
