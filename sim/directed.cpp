@@ -189,7 +189,8 @@ bool all_done(Cluster& c) {
          std::all_of(c.clients.begin(), c.clients.end(), [](const auto& client) { return client->done(); });
 }
 
-// The profile of docs/operations.md for members 100 ms apart: heartbeats each 200 ms, elections after 2 to 4 s.
+// A timing profile for members 100 ms apart: heartbeats each 200 ms, elections after 2 to 4 s, sessions of 8 s and
+// more.
 RunResult members_far_apart(uint64_t seed, bool tell) {
   Case c(seed, tell, 3, [](Plan& p) {
     calm(p);
@@ -235,6 +236,35 @@ RunResult hand_overs_under_load(uint64_t seed, bool tell) {
   return c.result();
 }
 
+// A session that speaks all the time, through one member, outlives any change of leader: also back to one that heard it
+// last long ago.
+RunResult session_over_leaders(uint64_t seed, bool tell) {
+  Case c(seed, tell);
+  if (!c.running()) return c.result();
+  Server& through = c.other_than(*c.leader());
+  Asker asker(c);
+  asker.connect(through);
+  const uint64_t opened = asker.open(2'000);
+  c.require([&] { return asker.answered(opened); }, 1'000'000, "OPEN is not answered");
+  for (int i = 0; i < 50 && c.running(); ++i) {
+    const uint64_t kept = asker.keep_alive();
+    c.require([&] { return asker.answered(kept); }, 2'000'000, "a KEEPALIVE is not answered");
+    if (!c.running()) break;
+    const Reply& r = *asker.reply(kept);
+    c.expect(r.alive || r.trouble != replica::Trouble::kNone, "paused server",
+             "a paused server kills no one: but a session that speaks all the time has ended");
+    c.spin(static_cast<int64_t>(200'000 + seed * 7'777 % 200'000));
+    if (i % 10 != 9 || c.leader() == nullptr) continue;
+    for (Server* s : c.servers())
+      if (s != c.leader() && s != &through && c.leader()->replica().transfer(s->member()).ok()) {
+        c.leader()->wake();
+        break;
+      }
+  }
+  c.settle();
+  return c.result();
+}
+
 // The one that is to take over does not answer: the leader takes nothing for a while, then goes on where it was.
 RunResult hand_over_that_fails(uint64_t seed, bool tell) {
   Case c(seed, tell);
@@ -246,16 +276,16 @@ RunResult hand_over_that_fails(uint64_t seed, bool tell) {
     Asker here(c), there(c);
     here.connect(leader);
     there.connect(third);
-    paused.stall(900'000);
+    paused.stall(2'500'000);  // then it wakes, and takes over after all
     if (leader.replica().transfer(paused.member()).ok()) leader.wake();
     c.spin(1'000);
     const uint64_t a = here.lock("a"), b = there.lock("b");
-    c.require([&] { return here.granted(a) && there.granted(b); }, 2'000'000,
+    c.require([&] { return here.granted(a) && there.granted(b); }, 1'500'000,
               "requests are lost with a refused proposal");
     if (!c.running()) break;
     here.unlock("a", here.reply(a)->fence);
     there.unlock("b", there.reply(b)->fence);
-    c.spin(500'000);
+    c.spin(4'000'000);
   }
   c.expect(c.world.coverage[kRefusedProposals] > 0, "coverage", "coverage: no proposal was refused");
   c.settle();
@@ -349,6 +379,7 @@ const std::vector<DirectedCase>& directed_cases() {
       {"all_restart_at_once", "all members crash, for longer than the TTL: nothing is lost", all_restart_at_once},
       {"members_far_apart", "members 100 ms apart with the timing profile for it", members_far_apart},
       {"hand_overs_under_load", "leadership is handed over again and again: no request is lost", hand_overs_under_load},
+      {"session_over_leaders", "a session that speaks all the time outlives changes of leader", session_over_leaders},
       {"hand_over_that_fails", "who is to take over is paused: the leader goes on, no request is lost",
        hand_over_that_fails},
       {"every_member_replaced", "one member grows to three, and all who were first leave", every_member_replaced},
