@@ -28,6 +28,8 @@ Server::Server(World& world, Checks& checks, const Plan& plan, std::string dir, 
       rate_(plan.rates[(self_.member - 1) % plan.rates.size()]) {
   if (!alone()) self_.network->attach(self_.member, this);
   for (const replica::Member& m : self_.founders) known_.insert(m.id);
+  std::error_code ignored;
+  std::filesystem::remove_all(dir_, ignored);  // of an earlier process of the same number that died
   if (base::mutant("skip_sync")) disk_->ignore_syncs(true);
 }
 
