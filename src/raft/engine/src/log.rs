@@ -108,10 +108,15 @@ pub fn open(s: &Settings, visit: Visit) -> Result<(Log, State), Failure> {
 fn make_dirs(dir: &Path) -> Result<(), Failure> {
     let log = dir.join("log");
     let made = (|| {
-        if !log.exists() {
-            std::fs::create_dir_all(&log)?;
-            for d in [Some(dir), dir.parent()].into_iter().flatten().filter(|d| !d.as_os_str().is_empty()) {
-                File::open(d)?.sync_all()?;
+        // Each new directory must survive with its parent; the innermost also if a start before this one died in between.
+        let made = log.ancestors().take_while(|d| !d.as_os_str().is_empty() && !d.exists()).count();
+        std::fs::create_dir_all(&log)?;
+        for (n, d) in log.ancestors().skip(1).take(made.max(2)).enumerate() {
+            let d = if d.as_os_str().is_empty() { Path::new(".") } else { d };
+            match File::open(d) {
+                Ok(d) => d.sync_all()?,
+                Err(e) if n < made => return Err(e),
+                Err(_) => {} // of somebody else, who made it
             }
         }
         Ok::<_, std::io::Error>(())
