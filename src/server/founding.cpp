@@ -41,6 +41,7 @@ const ListedMember* find(const std::vector<ListedMember>& list, std::string_view
 
 std::vector<replica::Member> numbered(const std::vector<ListedMember>& list) {
   std::vector<replica::Member> out;
+  out.reserve(list.size());
   for (const ListedMember& m : list) out.push_back({static_cast<uint32_t>(out.size() + 1), m.name, m.address});
   return out;
 }
