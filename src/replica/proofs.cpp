@@ -25,6 +25,7 @@ void Proofs::confirmed(const raft::ReadContext& context, uint64_t index) {
 void Proofs::drop() {
   rounds_.clear();
   confirmed_.clear();
+  proved_ = settled_;  // what was confirmed and not yet applied here needs another proof
 }
 
 uint64_t Proofs::settled_round(uint64_t applied) {

@@ -52,6 +52,19 @@ TEST(Proofs, AnswersOfAnEndedTermCountForNothing) {
   EXPECT_LT(proofs.proved_round(), round);
 }
 
+TEST(Proofs, WhatWasConfirmedAndNotAppliedBeforeTheTermEndedIsProvedAgain) {
+  Proofs proofs;
+  const uint64_t round = proofs.round_for_new();
+  proofs.began(context(1), 0);
+  proofs.confirmed(context(1), 9);
+  EXPECT_LT(proofs.settled_round(8), round);
+  proofs.drop();
+  EXPECT_LT(proofs.proved_round(), round);
+  proofs.began(context(2), 1);
+  proofs.confirmed(context(2), 9);
+  EXPECT_GE(proofs.settled_round(9), round);
+}
+
 TEST(Proofs, AStrangeContextIsIgnored) {
   Proofs proofs;
   const uint64_t round = proofs.round_for_new();
