@@ -9,6 +9,9 @@ if(CLEAT_SANITIZE)
   if(CLEAT_SANITIZE STREQUAL thread)
     add_compile_options(-Wno-tsan)  # Asio's fences, which no test of threads relies on
   endif()
+else()
+  # None of our functions is replaced by one of a shared library, so calls need not leave room for it.
+  add_compile_options(-fno-semantic-interposition)
 endif()
 if(CLEAT_MUTANTS)
   add_compile_definitions(CLEAT_MUTANTS=1)
