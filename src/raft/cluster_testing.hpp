@@ -148,7 +148,7 @@ class Cluster {
     const auto to = members_.find(l.to);
     const bool lost = to == members_.end() || !to->second.group || to->second.dead || cut_off.contains(l.from) ||
                       cut_off.contains(l.to);
-    if (!lost) (void)to->second.group->step(l.from, bytes(l.wire));
+    if (!lost) (void)to->second.group->step(l.from, bytes(l.wire), Group::kAnySnapshot);
     Group* sender = at(l.from).group.get();
     if (l.snapshot && sender) sender->report_snapshot(l.to, !lost);
     return true;

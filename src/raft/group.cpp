@@ -109,8 +109,8 @@ void Group::campaign() {
   ce_campaign(group_);
 }
 
-Dropped Group::step(uint64_t peer, Bytes message) {
-  return static_cast<Dropped>(ce_step(group_, peer, to_c(message)));
+Dropped Group::step(uint64_t peer, Bytes message, uint64_t snapshot_index) {
+  return static_cast<Dropped>(ce_step(group_, peer, to_c(message), snapshot_index));
 }
 
 std::optional<ReadContext> Group::read_index() {

@@ -158,8 +158,10 @@ class Group {
 
   void tick();      // every 50 ms
   void campaign();  // tries to lead now, for tests and transfer
-  // A message from the member that the connection proved to be.
-  Dropped step(uint64_t peer, Bytes message);
+  // A message from the member that the connection proved to be. One that brings a snapshot is taken only for entry
+  // `snapshot_index`, whose state the caller has loaded: the next Ready may ask for it.
+  static constexpr uint64_t kNoSnapshot = 0, kAnySnapshot = UINT64_MAX;
+  Dropped step(uint64_t peer, Bytes message, uint64_t snapshot_index = kNoSnapshot);
 
   // A linearizable read: answer it once applied up to the index that comes back with this context. None: not the
   // leader, or nothing of its term is committed yet. May never come back (leadership lost): time out, and ask with a

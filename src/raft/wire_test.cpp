@@ -66,7 +66,7 @@ class Wire : public ::testing::Test {
     last_ = group().status().last;
   }
   Group& group() { return *c_.at(me_).group; }
-  Dropped step(const Pb& m) { return group().step(leader_, bytes(m.str())); }
+  Dropped step(const Pb& m) { return group().step(leader_, bytes(m.str()), Group::kAnySnapshot); }
   Pb from_leader(Type type) { return message(type, leader_, me_, term_); }
 
   Cluster c_;
@@ -110,6 +110,9 @@ TEST_F(Wire, SnapshotsMustMakeSense) {
     return from_leader(kSnapshot).bytes(9, Pb().bytes(2, meta.str()).str());
   };
   const Pb good = Pb().number(1, 1).number(1, 2).number(1, 3);
+  for (const uint64_t loaded : {Group::kNoSnapshot, uint64_t{99}})
+    EXPECT_EQ(group().step(leader_, bytes(snapshot(100, 1, good).str()), loaded), Dropped::kBadSnapshot)
+        << "nobody has the state of entry 100";
   EXPECT_EQ(step(snapshot(0, 1, good)), Dropped::kBadSnapshot);
   EXPECT_EQ(step(snapshot(100, 0, good)), Dropped::kBadSnapshot);
   EXPECT_EQ(step(snapshot(100, term_ + 1, good)), Dropped::kBadSnapshot);
@@ -190,7 +193,7 @@ TEST(WireFuzz, NothingStopsTheProcess) {
         }
       }
       auto& victim = c.at(base.to);
-      (victim.group->step(base.from, bytes(wire)) == Dropped::kNot ? taken : dropped)++;
+      (victim.group->step(base.from, bytes(wire), Group::kAnySnapshot) == Dropped::kNot ? taken : dropped)++;
       if (roll(4) == 0) c.settle();
       if (roll(10) == 0) c.ticks(1);
     }

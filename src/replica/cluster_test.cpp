@@ -1,5 +1,6 @@
 // Several members, over queues: any member serves, a change of leader loses nothing, members come and go.
 #include "replica/cluster_testing.hpp"
+#include "replica/peer_messages.hpp"
 
 namespace cleat::replica {
 namespace {
@@ -157,6 +158,37 @@ TEST(Cluster, AMemberThatWasAwayForLongGetsASnapshot) {
   c.pass_ms(500);
   EXPECT_TRUE(c.same_state());
   EXPECT_EQ(c.answer(away, lock_of("n0", "u"))->result, Result::kNotGranted);
+}
+
+// A peer is trusted to be who it is, not to be right: what it says beside Raft's own messages is checked.
+TEST(Cluster, SpoiledMessagesDisturbNobodyForLong) {
+  Cluster c;
+  c.leader();
+  uint64_t x = 88172645463325252, spoiled = 0;
+  const auto roll = [&](uint64_t n) {
+    x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+    return x % n;
+  };
+  c.spoil = [&](std::string& m) {
+    if (m.empty() || kind_of(m) == PeerKind::kRaft || roll(3) != 0) return;
+    ++spoiled;
+    if (roll(4) == 0) m.resize(roll(m.size()));
+    for (uint64_t n = roll(3); n > 0 && m.size() > 1; --n) m[1 + roll(m.size() - 1)] = static_cast<char>(roll(256));
+  };
+  for (int i = 0; i < 400; ++i) {
+    const uint32_t id = static_cast<uint32_t>(1 + roll(3));
+    (void)c.ask(id, 1 + roll(5), lock_of("n" + std::to_string(roll(20)), "t" + std::to_string(i)));
+    c.at(id).replica->read(static_cast<uint64_t>(i));
+    c.at(id).replica->keep_alive({1000u + static_cast<uint64_t>(i), base::SessionId{roll(4)}, "key", kAnyEpoch});
+    c.at(id).replica->vouch(base::SessionId{roll(4)}, 3);
+    c.pass_ms(10);
+  }
+  EXPECT_GT(spoiled, 500u);
+  c.spoil = {};
+  c.pass_ms(3000);
+  for (uint32_t id = 1; id <= 3; ++id) EXPECT_TRUE(c.answer(id, lock_of("last", "t" + std::to_string(id)), 9));
+  c.pass_ms(200);
+  EXPECT_TRUE(c.same_state());
 }
 
 TEST(Cluster, OneMemberGrowsToThreeAndShrinksAgain) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <set>
 
 #include "replica/testing.hpp"
@@ -84,6 +85,7 @@ class Cluster {
   void connect(uint32_t from, uint32_t to) { nodes_[from].replica->peer_up(to, nodes_[to].replica->boot(), 1); }
   // No message passes from or to it; the connections stand, as they do when packets vanish.
   std::set<uint32_t> cut_off;
+  std::function<void(std::string& message)> spoil;  // what becomes of each message on its way
 
   void pass_ms(int64_t ms, int64_t turn_ms = 5) {
     for (; ms > 0; ms -= turn_ms) {
@@ -147,6 +149,7 @@ class Cluster {
   };
   void post(uint32_t from, uint32_t to, std::string_view message) {
     letters_.push_back({from, to, std::string(message)});
+    if (spoil) spoil(letters_.back().message);
   }
 
   std::deque<Letter> letters_;

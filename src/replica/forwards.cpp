@@ -14,7 +14,8 @@ const std::string& Forwards::add(uint64_t term, std::string_view runs, int64_t n
   enter(term);
   if (batches_.empty()) sent_us_ = now_us;
   ++number_;
-  batches_.push_back({number_, encode(Forward{term_, number_, runs})});
+  const uint64_t oldest = batches_.empty() ? number_ : batches_.front().number;
+  batches_.push_back({number_, encode(Forward{term_, number_, oldest, runs})});
   bytes_ += batches_.back().message.size();
   return batches_.back().message;
 }

@@ -61,7 +61,7 @@ template <class Walk, class M>
 void fields(Walk& walk, M& m) {
   using T = std::remove_const_t<M>;
   if constexpr (std::is_same_v<T, Forward>) {
-    walk(m.term), walk(m.number), walk(m.runs);
+    walk(m.term), walk(m.number), walk(m.oldest), walk(m.runs);
   } else if constexpr (std::is_same_v<T, ForwardSeen>) {
     walk(m.term), walk(m.number);
   } else if constexpr (std::is_same_v<T, ReadAsk>) {

@@ -30,6 +30,7 @@ enum class PeerKind : uint8_t {
 // own term only, each number once and in order; they are sent again until it says so.
 struct Forward {
   uint64_t term = 0, number = 0;
+  uint64_t oldest = 0;  // numbers below it will not come, or not again
   std::string_view runs;
 };
 struct ForwardSeen {

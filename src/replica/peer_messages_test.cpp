@@ -21,7 +21,7 @@ std::string hex(std::string_view bytes) {
 // What is said to a member of another version must stay as it is.
 TEST(PeerMessages, GoldenBytes) {
   EXPECT_EQ(hex(encode_raft("ab")), "016162");
-  EXPECT_EQ(hex(encode(Forward{300, 2, "runs"})), "02ac02020472756e73");
+  EXPECT_EQ(hex(encode(Forward{300, 2, 1, "runs"})), "02ac0202010472756e73");
   EXPECT_EQ(hex(encode(ForwardSeen{1, 2})), "030102");
   EXPECT_EQ(hex(encode(ReadAsk{1, 2})), "040102");
   EXPECT_EQ(hex(encode(ReadAnswer{1, 2, 3})), "05010203");
@@ -51,7 +51,7 @@ void expect_whole_only(const T& message) {
 }
 
 TEST(PeerMessages, CutOrLongerOnesAreRefused) {
-  expect_whole_only(Forward{300, 2, "runs"});
+  expect_whole_only(Forward{300, 2, 1, "runs"});
   expect_whole_only(ReadAnswer{1, 2, 3});
   expect_whole_only(KeepAliveAsk{1, {{2, 3, 4, "k"}, {5, 6, 7, ""}}});
   expect_whole_only(KeepAliveAnswers{1, {{2, true, 3, 4}}});
@@ -90,14 +90,16 @@ TEST(Forwards, AreSentAgainUntilTakenAndDieWithTheirTerm) {
 
 TEST(Forwards, TheLeaderTakesEachOnceAndInOrder) {
   Takings t;
-  EXPECT_FALSE(t.take(2, 2)) << "one before it is missing";
-  EXPECT_TRUE(t.take(2, 1));
-  EXPECT_FALSE(t.take(2, 1));
-  EXPECT_TRUE(t.take(2, 2));
-  EXPECT_TRUE(t.take(3, 1));
+  EXPECT_FALSE(t.take(2, 2, 1)) << "one before it is missing";
+  EXPECT_TRUE(t.take(2, 1, 1));
+  EXPECT_FALSE(t.take(2, 1, 1));
+  EXPECT_TRUE(t.take(2, 2, 1));
+  EXPECT_TRUE(t.take(3, 1, 1));
   EXPECT_EQ(t.last(2), 2u);
+  EXPECT_TRUE(t.take(2, 7, 7)) << "its sender has nothing older any more";
+  EXPECT_FALSE(t.take(2, 6, 7));
   t.clear();
-  EXPECT_TRUE(t.take(2, 1));
+  EXPECT_TRUE(t.take(2, 1, 1));
 }
 
 // A peer whose clock runs 2% faster is seen as such once a minute has passed; one that is merely far away is not.

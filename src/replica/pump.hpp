@@ -154,7 +154,7 @@ class Pump final : public Replica, private lock::Sink {
   static raft::ReadContext asked_context(uint64_t round);
   void take_forwards();
   bool take_forward(uint32_t member, const Forward&);
-  void step_raft(uint32_t member, std::string_view wire);
+  void step_raft(uint32_t member, std::string_view wire, uint64_t snapshot_index = raft::Group::kNoSnapshot);
   void tell_state(uint32_t member);
   void meet(uint32_t member, const PeerState&);
   void turn_peers();

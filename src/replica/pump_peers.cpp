@@ -94,8 +94,8 @@ void Pump::complain(const std::string& line) {
   listener_.on_log(3, line);
 }
 
-void Pump::step_raft(uint32_t member, std::string_view wire) {
-  const raft::Dropped dropped = group_->step(member, std::as_bytes(std::span(wire)));
+void Pump::step_raft(uint32_t member, std::string_view wire, uint64_t snapshot_index) {
+  const raft::Dropped dropped = group_->step(member, std::as_bytes(std::span(wire)), snapshot_index);
   if (dropped == raft::Dropped::kCommitPastLog)
     complain("member " + std::to_string(member) + " or this one lost entries of the log that it had acknowledged: " +
              "was a disk restored? Remove the member whose disk is older, and add it again with an empty directory");
@@ -199,7 +199,7 @@ void Pump::take_forwards() {
     Forward f;
     if (!decode(message, f) || (f.term != term_ && !base::mutant("forward_of_old_term"))) continue;
     seen[member] = true;
-    if (!takings_.take(member, f.number)) continue;
+    if (!takings_.take(member, f.number, f.oldest)) continue;
     if (!take_forward(member, f)) complain("member " + std::to_string(member) + " forwarded what is no command");
   }
   if (!forward_inbox_.empty()) drained_ = false;
@@ -248,7 +248,8 @@ void Pump::boots_ended() {
 }
 
 void Pump::took(uint32_t member, const SnapshotOffer& offer) {
-  if (offer.index <= applied_) return step_raft(member, offer.wire), answer_snapshot(member, offer.index, true);
+  if (offer.index <= applied_)
+    return step_raft(member, offer.wire, offer.index), answer_snapshot(member, offer.index, true);
   if (const base::Status s = receiver_.offered(member, offer, now_us_); !s.ok()) {
     complain("a snapshot cannot be received: " + s.message());
     answer_snapshot(member, offer.index, false);
@@ -291,7 +292,7 @@ void Pump::use_snapshot(const SnapshotReceiver::Whole& whole) {
   }
   p.members = std::move(loaded->members);
   prepared_ = std::move(p);
-  step_raft(whole.from, whole.wire);
+  step_raft(whole.from, whole.wire, whole.index);
   answer_snapshot(whole.from, whole.index, true);
 }
 

@@ -84,8 +84,9 @@ bool ce_propose(ce_group* group, const ce_bytes* payloads, size_t count);
 // False: not the leader, or nothing of its term is committed yet. The context comes back in a Ready's reads, or never
 // (leadership lost): the caller times out.
 bool ce_read_index(ce_group* group, uint8_t context[16]);
-// A message from the member that the connection proved to be. 0: taken; else why it was dropped (ce_reject).
-int ce_step(ce_group* group, uint64_t peer, ce_bytes message);
+// A message from the member that the connection proved to be. 0: taken; else why it was dropped (ce_reject). One that
+// brings a snapshot is taken only for entry snapshot_index (UINT64_MAX: any).
+int ce_step(ce_group* group, uint64_t peer, ce_bytes message, uint64_t snapshot_index);
 typedef enum {
   CE_REJECT_UNREADABLE = 1,
   CE_REJECT_NOT_FROM_PEER = 2,

@@ -182,7 +182,8 @@ impl Group {
         Some(context)
     }
 
-    pub fn step(&mut self, peer: u64, bytes: &[u8]) -> Result<(), Reject> {
+    /// `snapshot`: the index of the snapshot whose state the caller has at hand; a message of another one is dropped.
+    pub fn step(&mut self, peer: u64, bytes: &[u8], snapshot: u64) -> Result<(), Reject> {
         let whole = Bytes::copy_from_slice(bytes);
         let mut input = protobuf::CodedInputStream::from_carllerche_bytes(&whole);
         let mut m = Message::default();
@@ -195,6 +196,10 @@ impl Group {
             unpersisted: !self.open.is_empty(),
         };
         filter::check(&m, peer, &view)?;
+        let index = m.get_snapshot().get_metadata().index;
+        if m.get_msg_type() == MessageType::MsgSnapshot && snapshot != u64::MAX && snapshot != index {
+            return Err(Reject::BadSnapshot);
+        }
         let done = self.raw.step(m).map_err(|_| Reject::Refused);
         self.settle();
         done

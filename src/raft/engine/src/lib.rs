@@ -263,8 +263,8 @@ pub unsafe extern "C" fn ce_read_index(g: *mut CGroup, context: *mut u8) -> bool
 }
 
 #[no_mangle]
-pub unsafe extern "C" fn ce_step(g: *mut CGroup, peer: u64, message: Bytes) -> i32 {
-    (*g).group.step(peer, message.get()).map_or_else(|r| r as i32, |()| 0)
+pub unsafe extern "C" fn ce_step(g: *mut CGroup, peer: u64, message: Bytes, snapshot: u64) -> i32 {
+    (*g).group.step(peer, message.get(), snapshot).map_or_else(|r| r as i32, |()| 0)
 }
 
 #[no_mangle]
