@@ -11,8 +11,6 @@
 
 namespace cleat::sim {
 
-using replica::Trouble;
-
 namespace {
 constexpr uint64_t kNever = INT64_MAX;
 }

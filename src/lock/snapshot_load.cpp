@@ -378,6 +378,7 @@ void Core::link_ghosts() {
 
 base::Status Core::link_history() {
   auto& list = loading->all_history;
+  if (list.size() > settings.history_entries) return corrupt("it has more history than its own settings allow");
   std::sort(list.begin(), list.end(), [&](Handle a, Handle b) { return history[a].revision < history[b].revision; });
   base::Revision last;
   for (const Handle h : list) {
@@ -387,7 +388,7 @@ base::Status Core::link_history() {
     NameExtra& x = extra_of(names[r.name]);
     (x.last_history ? history[x.last_history].name_next : x.first_history) = h;
     x.last_history = h;
-    ++x.history;
+    if (++x.history > settings.history_per_name) return corrupt("a name has more history than its own settings allow");
     r.prev = last_history;
     (last_history ? history[last_history].next : first_history) = h;
     last_history = h;

@@ -101,6 +101,7 @@ std::string encode_raft(std::string_view wire) {
   return out.append(wire);
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a type can't have any
 #define CLEAT_MESSAGE(Type, Kind)                 \
   std::string encode(const Type& m) {             \
     Put put(Kind);                                \
@@ -125,5 +126,6 @@ CLEAT_MESSAGE(SnapshotGet, PeerKind::kSnapshotGet)
 CLEAT_MESSAGE(SnapshotPiece, PeerKind::kSnapshotPiece)
 CLEAT_MESSAGE(SnapshotDone, PeerKind::kSnapshotDone)
 #undef CLEAT_MESSAGE
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace cleat::replica

@@ -6,7 +6,7 @@ void EventRing::add(const lock::Event& event) {
   if (end_ - begin_ == capacity_) drop_oldest();
   if (slots_.size() < capacity_) slots_.emplace_back();
   Slot& s = slots_[static_cast<size_t>(end_++ % capacity_)];
-  s.facts = event;
+  s.facts = static_cast<const lock::EventFacts&>(event);
   s.name = static_cast<uint16_t>(event.name.size());
   s.owner = static_cast<uint16_t>(event.owner.size());
   s.label = static_cast<uint16_t>(event.label.size());

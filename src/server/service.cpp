@@ -55,7 +55,7 @@ Connection* Service::connect(std::string peer, std::string local, std::string& r
   return connections_.emplace(ref.connection, std::move(connection)).first->second.get();
 }
 
-void Service::set_waiting(std::string why) {
+void Service::set_waiting(const std::string& why) {
   waiting_ = why.empty() ? std::string() : "NOQUORUM " + why;
 }
 

@@ -53,7 +53,7 @@ class Service final : public replica::Listener {
   void serve(replica::Replica&, uint32_t member = 1);
   // Why there can't be a leader yet ("this node waits to be added"), for NOQUORUM answers; empty: there is no such
   // reason.
-  void set_waiting(std::string why);
+  void set_waiting(const std::string& why);
 
   // Null: the limit of connections is reached (`refusal` is what to send before closing).
   Connection* connect(std::string peer, std::string local, std::string& refusal);
