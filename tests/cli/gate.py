@@ -2,6 +2,8 @@
 import socket
 import threading
 
+from kit import own_host
+
 _happened = threading.Condition()
 
 
@@ -30,17 +32,17 @@ class Gate:
         self.passed = 0  # connections that were relayed to the target
         self.taken = 0
         self.pairs = []
-        self.port = 0
+        self.address = (own_host(), 0)
         self.open()
 
     @property
     def url(self):
-        return "127.0.0.1:%d" % self.port
+        return "%s:%d" % self.address
 
     def open(self):
         self.mode = "open"
-        self.listener = socket.create_server(("127.0.0.1", self.port))
-        self.port = self.listener.getsockname()[1]
+        self.listener = socket.create_server(self.address)
+        self.address = self.listener.getsockname()
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
     def close(self):

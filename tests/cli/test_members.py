@@ -290,7 +290,7 @@ class Holding(Several):
 
     def test_a_member_that_closes(self):
         gates = self.gates()
-        wrapper = self.run_beating("--ttl", "2s", wishes=("tell",))
+        wrapper = self.run_living("--ttl", "2s", wishes=("tell",))
         used, other = self.lose(gates, "closed")
         wait_for(lambda: other.passed, "the other member")
         self.check_kept(wrapper)
@@ -298,13 +298,13 @@ class Holding(Several):
 
     def test_a_member_that_falls_silent(self):
         gates = self.gates(3)
-        wrapper = self.run_beating("--ttl", "2s", wishes=("tell",))
+        wrapper = self.run_living("--ttl", "2s", wishes=("tell",))
         self.lose(gates, "silent")
         self.check_kept(wrapper)
 
     def test_members_that_are_lost_one_after_the_other(self):
         gates = self.gates(3)
-        wrapper = self.run_beating("--ttl", "2s", wishes=("tell",))
+        wrapper = self.run_living("--ttl", "2s", wishes=("tell",))
         for _ in range(6):
             used = next(gate for gate in gates if gate.pairs)
             used.close()
@@ -314,7 +314,7 @@ class Holding(Several):
 
     def test_all_are_lost(self):
         gates = self.gates()
-        wrapper = self.run_beating("--ttl", "2s", wishes=("deaf",))
+        wrapper = self.run_living("--ttl", "2s", wishes=("deaf",))
         rival = self.rival()
         for gate in gates:
             gate.close()
@@ -327,7 +327,7 @@ class Holding(Several):
 
     def test_all_are_silent(self):
         gates = self.gates()
-        wrapper = self.run_beating("--ttl", "2s", wishes=("deaf",))
+        wrapper = self.run_living("--ttl", "2s", wishes=("deaf",))
         rival = self.rival()
         for gate in gates:
             gate.mode = "silent"
@@ -339,7 +339,7 @@ class Holding(Several):
 
     def test_all_are_lost_for_a_moment(self):
         gates = self.gates()
-        wrapper = self.run_beating("--ttl", "5s", wishes=("tell",))
+        wrapper = self.run_living("--ttl", "5s", wishes=("tell",))
         taken = sum(gate.taken for gate in gates)
         for gate in gates:
             gate.close()
@@ -405,7 +405,7 @@ class Learning(Several):
 
     def test_run_goes_to_a_member_that_it_was_not_given(self):
         first, second = self.pair()
-        wrapper = self.run_beating("--ttl", "2s", wishes=("tell",))
+        wrapper = self.run_living("--ttl", "2s", wishes=("tell",))
         wait_for(lambda: ["SESSION", "KEEPALIVE"] in self.said, "a keep-alive")
         first.close()
         wait_for(lambda: second.connections, "the other member")

@@ -86,7 +86,7 @@ class Odd(Scripted):
                 elif not after_grant(c, words):
                     c.say(ALIVE if words[1] == "KEEPALIVE" else b":0\r\n" if words[0] == "UNLOCK" else b"+OK\r\n")
         self.serve(script)
-        return self.run_beating("--ttl", "3s", *options, wishes=wishes)
+        return self.run_living("--ttl", "3s", *options, wishes=wishes)
 
     def test_a_loss_that_is_pushed_ends_the_command_at_once(self):
         def push(c, words):
@@ -146,7 +146,7 @@ class Odd(Scripted):
                 return True
         wrapper = self.run_against(no_quorum, wishes=("deaf",))
         self.assertEqual(wrapper.wait(10), 137)
-        self.assertLess(self.last_beat(), started[0] - 1.0 + 3.0, "the grant's sending was a TTL/3 before the first keep-alive")
+        self.assertLess(self.ended(), started[0] - 1.0 + 3.0, "the grant's sending was a TTL/3 before the first keep-alive")
 
     def test_on_loss_ignore_only_tells(self):
         def push(c, words):

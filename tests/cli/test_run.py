@@ -66,7 +66,7 @@ class Ends(Case):
         self.assertFalse(mark.exists())
 
     def test_readers_share_writers_do_not(self):
-        self.run_beating("--shared")
+        self.run_living("--shared")
         self.cleat("run", "it", "--shared", "--no-wait", "--", "true", status=0)
         self.cleat("run", "it", "--mode", "intent-shared", "--no-wait", "--", "true", status=0)
         self.cleat("run", "it", "--no-wait", "--", "true", status=75)
@@ -119,13 +119,13 @@ class Losses(Case):
         self.start_node()
 
     def test_wrapper_killed(self):
-        wrapper = self.run_beating("--ttl", "2s", **FAMILY)
+        wrapper = self.run_living("--ttl", "2s", **FAMILY)
         rival = self.rival()
         wrapper.kill()
         self.check_dead_before(rival)
 
     def test_keeper_killed(self):
-        wrapper = self.run_beating("--ttl", "2s", **FAMILY)
+        wrapper = self.run_living("--ttl", "2s", **FAMILY)
         rival = self.rival()
         os.kill(self.keeper, signal.SIGKILL)
         self.check_dead_before(rival)
@@ -133,14 +133,14 @@ class Losses(Case):
         self.assertIn("the process that kept the session was killed", wrapper.stderr.read())
 
     def test_keeper_stopped(self):
-        wrapper = self.run_beating("--ttl", "2s", **FAMILY)
+        wrapper = self.run_living("--ttl", "2s", **FAMILY)
         rival = self.rival()
         os.kill(self.keeper, signal.SIGSTOP)
         self.check_dead_before(rival)
         self.assertEqual(wrapper.wait(10), 1)
 
     def test_wrapper_stopped_keeps_the_lock(self):
-        wrapper = self.run_beating("--ttl", "600ms")
+        wrapper = self.run_living("--ttl", "600ms")
         os.kill(wrapper.pid, signal.SIGSTOP)
         before = int(self.node.info()["keep_alives_answered"])
         self.node.wait_info("keep_alives_answered", lambda n: n >= before + 8)  # more than two TTLs
@@ -151,7 +151,7 @@ class Losses(Case):
         self.assertEqual(wrapper.wait(10), 143)
 
     def test_server_stopped(self):
-        wrapper = self.run_beating("--ttl", "2s", **FAMILY)
+        wrapper = self.run_living("--ttl", "2s", **FAMILY)
         rival = self.rival()
         os.kill(self.node.process.pid, signal.SIGSTOP)
         self.addCleanup(os.kill, self.node.process.pid, signal.SIGCONT)
@@ -164,7 +164,7 @@ class Losses(Case):
         self.assertIn("no contact with", wrapper.stderr.read())
 
     def test_server_gone(self):
-        wrapper = self.run_beating("--ttl", "2s", wishes=("tell",))
+        wrapper = self.run_living("--ttl", "2s", wishes=("tell",))
         rival = self.rival()
         self.node.kill()
         gone = time.monotonic()
@@ -175,7 +175,7 @@ class Losses(Case):
         self.check_dead_before(rival)
 
     def test_command_that_ignores_sigterm(self):
-        wrapper = self.run_beating("--ttl", "2s", wishes=("family", "deaf"), names=FAMILY["names"])
+        wrapper = self.run_living("--ttl", "2s", wishes=("family", "deaf"), names=FAMILY["names"])
         rival = self.rival()
         self.node.kill()
         gone = time.monotonic()
@@ -186,13 +186,13 @@ class Losses(Case):
         self.assertEqual(wrapper.wait(20), 137)
 
     def test_on_loss_kill_sends_no_sigterm(self):
-        wrapper = self.run_beating("--ttl", "2s", "--on-loss", "kill", wishes=("tell",))
+        wrapper = self.run_living("--ttl", "2s", "--on-loss", "kill", wishes=("tell",))
         self.node.kill()
         self.assertEqual(wrapper.wait(20), 137)
         self.assertFalse((self.place / "terms").exists())
 
     def test_on_loss_ignore_goes_on(self):
-        wrapper = self.run_beating("--ttl", "600ms", "--on-loss", "ignore")
+        wrapper = self.run_living("--ttl", "600ms", "--on-loss", "ignore")
         rival = self.rival()
         self.node.kill()
         self.node.start()
@@ -209,7 +209,7 @@ class Losses(Case):
         self.cleat("run", "it", "--ttl", "60s", "--max-hold", "5s", "--", "true", status=0)
 
     def test_max_hold_ends_it_in_time(self):
-        wrapper = self.run_beating("--ttl", "3s", "--max-hold", "2s", wishes=("deaf",))
+        wrapper = self.run_living("--ttl", "3s", "--max-hold", "2s", wishes=("deaf",))
         rival = self.rival()
         self.check_dead_before(rival)
         self.assertEqual(wrapper.wait(20), 137)
@@ -221,7 +221,7 @@ class Restarts(Case):
         self.start_node()
 
     def test_hold_and_queue_place_survive_a_killed_server(self):
-        wrapper = self.run_beating("--ttl", "30s")
+        wrapper = self.run_living("--ttl", "30s")
         order = self.place / "order"
         waiting = []
         for i in range(2):
@@ -245,7 +245,7 @@ class Restarts(Case):
         self.assertGreater(int(lines[1][1]), int(lines[0][1]))
 
     def test_release_without_a_server_is_told_and_bounded(self):
-        wrapper = self.run_beating("--ttl", "30s")
+        wrapper = self.run_living("--ttl", "30s")
         self.node.kill()
         os.kill(self.pids[0], signal.SIGTERM)
         self.assertEqual(wrapper.wait(20), 143)
@@ -298,7 +298,7 @@ class Terminal(Case):
         self.assertEqual(self.status_of(pid), 0)
 
     def test_ctrl_c_ends_the_command(self):
-        pid = self.start_on_terminal("sh", "-c", "echo here; exec sleep 1000")
+        pid = self.start_on_terminal("sh", "-c", "echo here; exec cat")
         self.read_until("here")
         os.write(self.terminal, b"\x03")
         self.assertEqual(self.status_of(pid), 130)

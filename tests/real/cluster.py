@@ -1,28 +1,21 @@
-"""Several real members on loopback, founded together; ports are the system's choice and stay theirs across restarts."""
+"""Several real members on loopback, founded together or joined one by one, at addresses that stay theirs across restarts."""
 import signal
-import socket
 
 import wire
+from addresses import own_addresses
 from node import Node, wait_until
 
 
-def free_ports(count):
-    """Ports that were free a moment ago; each differs from the others."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
-
-
 class Cluster:
-    """start() returns when there is a leader and every member answers a linearizable read."""
+    """members: those made so far, by name; a member's `name` is its key. peers: where each is dialed by the others."""
 
     def __init__(self, folder, *options, names="abc"):
-        peers = {name: f"127.0.0.1:{port}" for name, port in zip(names, free_ports(len(names)))}
-        founding = ",".join(f"{name}={address}" for name, address in peers.items())
-        self.stopped = set()
-        self.members = {name: Node(folder / name, "--name", name, "--cluster", founding, *options) for name in names}
+        self.folder, self.options = folder, options
+        self.members, self.stopped = {}, set()
+        self.peers, self.listens = {}, {}
+        for name in names:
+            self.choose_addresses(name)
+        self.founding = ("--cluster", ",".join(f"{name}={address}" for name, address in self.peers.items()))
 
     def __enter__(self):
         return self.start()
@@ -30,20 +23,42 @@ class Cluster:
     def __exit__(self, *_):
         self.kill()
 
+    def choose_addresses(self, name):
+        self.listens[name], self.peers[name] = own_addresses(2)
+
+    def make(self, name, *options):
+        """A member, not started yet; options beside those of all, in place of the founding list."""
+        node = Node(self.folder / name, "--name", name, *(options or self.founding), *self.options, listen=self.listens[name])
+        node.name = name
+        self.members[name] = node
+        return node
+
     def start(self):
-        for node in self.members.values():
-            node.launch()
+        """Founds it: there is a leader, and every member answers a linearizable read."""
+        for name in self.peers:
+            self.make(name).launch()
         for node in self.members.values():
             node.wait_ready()
-            node.listen = node.url  # for restarts
-        self.wait_ready()
-        return self
+        return self.wait_ready()
 
-    def restart(self, node):
-        node.launch().wait_ready()
+    def start_one(self, name, *options):
+        return self.make(name, *options).start()
+
+    def start_joining(self, name):
+        """A new member that waits to be added."""
+        first = next(iter(self.peers.values()))
+        if name not in self.peers:
+            self.choose_addresses(name)
+        return self.start_one(name, "--join", first, "--peer-listen", self.peers[name])
+
+    def add(self, name):
+        added = self.run("add", f"{name}={self.peers[name]}")
+        assert added.returncode == 0, added.stderr
+        return added
 
     def wait_ready(self):
         wait_until(lambda: self.leader() and all(map(answers, self.alive())), 30, "the cluster to be ready")
+        return self
 
     def kill(self):
         for node in self.members.values():
@@ -73,6 +88,20 @@ class Cluster:
                 pass
         return None
 
+    def wait_one_leader(self):
+        """Until all that are alive name the same one of them; returns it."""
+
+        def agreed():
+            alive = self.alive()
+            leaders = {status(node)["leader"] for node in alive}
+            return next((node for node in alive if leaders == {node.name}), None)
+
+        return wait_until(agreed, 30, "one leader")
+
+    def run(self, *arguments):
+        """`cleat cluster` against one of those alive."""
+        return self.alive()[0].run("cluster", *arguments)
+
     @property
     def addresses(self):
         return [node.address for node in self.members.values()]
@@ -82,7 +111,15 @@ class Cluster:
         return ",".join(node.url for node in self.members.values())
 
     def logs(self):
-        return "".join(f"--- log of {name}\n{node.log()[-6000:]}\n" for name, node in self.members.items())
+        return "".join(f"--- log of {name}\n{node.log()[-6000:]}\n" for name, node in self.members.items() if node.process)
+
+
+def status(node):
+    """MEMBERS STATUS of that node; its members by name."""
+    with node.connect() as connection:
+        found = wire.as_map(connection.do("MEMBERS", "STATUS"))
+    found["members"] = {m["name"]: m for m in map(wire.as_map, found["members"])}
+    return found
 
 
 def answers(node):

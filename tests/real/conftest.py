@@ -3,6 +3,7 @@ import resource
 
 import pytest
 
+from cluster import Cluster
 from node import CLEAT, Node
 
 
@@ -47,6 +48,23 @@ def node(make_node):
 def connection(node):
     with node.connect() as connection:
         yield connection
+
+
+@pytest.fixture
+def unfounded(tmp_path):
+    """A cluster of three of which no member was started."""
+    made = Cluster(tmp_path)
+    try:
+        yield made
+    finally:
+        made.kill()
+        print(made.logs())
+
+
+@pytest.fixture
+def cluster(unfounded):
+    """Three members that serve."""
+    return unfounded.start()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Starts and stops a real `cleat serve` on a port of its own, with data in a folder of its own."""
+"""Starts and stops a real `cleat serve` at an address of its own, with data in a folder of its own."""
 import os
 import pathlib
 import re
@@ -10,6 +10,7 @@ import threading
 import time
 
 import wire
+from addresses import own_host
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CLEAT = pathlib.Path(os.environ.get("CLEAT_TEST_BINARY", ROOT / "build" / "cleat"))
@@ -74,13 +75,13 @@ class ReadySocket:
 class Node:
     """One server process. start() returns when it answers PING."""
 
-    def __init__(self, data, *options, environment=None, listen="127.0.0.1:0"):
+    def __init__(self, data, *options, environment=None, listen=None):
         self.data = pathlib.Path(data)
         self.options = [str(o) for o in options]
         # Variables of these tests are none of the server's settings.
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CLEAT_TEST_")}
         self.environment = dict(kept, **(environment or {}))
-        self.listen = listen
+        self.listen = listen or own_host() + ":0"
         self.log_path = self.data.parent / (self.data.name + ".log")
         self.process = None
         self.address = None
@@ -110,6 +111,7 @@ class Node:
             raise AssertionError(f"the server stopped with status {self.process.wait()}:\n{self.log()}")
         found = READY.search(self.log())
         self.address = (found.group(1), int(found.group(2)))
+        self.listen = self.url  # for restarts
         self.listening.set()
         return self
 
@@ -145,6 +147,11 @@ class Node:
     @property
     def url(self):
         return f"{self.address[0]}:{self.address[1]}"
+
+    @property
+    def for_redis(self):
+        """Where it is, as options of redis-cli and redis-benchmark."""
+        return ["-h", self.address[0], "-p", str(self.port)]
 
     def connect(self, protocol=2, **options):
         connection = wire.Connection(self.address, **options)

@@ -9,7 +9,6 @@ import time
 
 import pytest
 
-from cluster import Cluster
 from ledger import Fences
 from node import CLEAT, wait_until
 from retrying import Retrying
@@ -17,16 +16,6 @@ from retrying import Retrying
 KILLS = int(os.environ.get("CLEAT_TEST_FAILOVERS", "8"))
 SEED = os.environ.get("CLEAT_TEST_SEED") or str(random.randrange(1 << 32))
 TTL_MS = 120_000
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    made = Cluster(tmp_path)
-    try:
-        yield made.start()
-    finally:
-        made.kill()
-        print(made.logs())
 
 
 class Inside:
@@ -154,7 +143,7 @@ def fail_over(cluster, how, chance, pause):
     vacancy = time.monotonic() - lost
     if how == "killed":
         pause.wait(chance.uniform(0, 1.0))
-        cluster.restart(leader)
+        leader.launch().wait_ready()
     else:
         pause.wait(chance.choice((0.5, 6.0)))  # or longer than its clients wait for an answer
         cluster.resume(leader)

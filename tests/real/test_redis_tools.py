@@ -8,7 +8,7 @@ import time
 
 
 def redis_cli(node, *words):
-    return subprocess.run(["redis-cli", "-p", str(node.port), *map(str, words)], capture_output=True, text=True, timeout=30,
+    return subprocess.run(["redis-cli", *node.for_redis, *map(str, words)], capture_output=True, text=True, timeout=30,
                           stdin=subprocess.DEVNULL).stdout
 
 
@@ -24,7 +24,7 @@ def test_one_command_a_call(node):
 
 
 def test_commands_from_a_pipe_share_a_connection(node):
-    finished = subprocess.run(["redis-cli", "-p", str(node.port)], input="LOCK a\nLOCK b SHARED\nUNLOCK a\nLOCKS\n",
+    finished = subprocess.run(["redis-cli", *node.for_redis], input="LOCK a\nLOCK b SHARED\nUNLOCK a\nLOCKS\n",
                               capture_output=True, text=True, timeout=30)
     lines = finished.stdout.splitlines()
     first, second, left = int(lines[0]), int(lines[1]), lines[2]
@@ -64,7 +64,7 @@ class Terminal:
 
 
 def test_on_a_terminal(node):
-    terminal = Terminal("redis-cli", "-p", str(node.port))
+    terminal = Terminal("redis-cli", *node.for_redis)
     try:
         terminal.until(r"> ")
         terminal.type("LOCK orders WAIT 0\r")
@@ -86,7 +86,7 @@ def test_on_a_terminal(node):
 def test_benchmark_own_commands(node):
     """-e shows errors: there must be none. Keys of many names, with pipelines."""
     for command in (["LOCK", "key:__rand_int__", "TOKEN", "t", "TTL", "60000"], ["UNLOCK", "key:__rand_int__", "TOKEN", "t"]):
-        finished = subprocess.run(["redis-benchmark", "-p", str(node.port), "-n", "20000", "-c", "50", "-P", "16", "-r", "5000",
+        finished = subprocess.run(["redis-benchmark", *node.for_redis, "-n", "20000", "-c", "50", "-P", "16", "-r", "5000",
                                    "-e", "--csv", *command], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
         assert finished.returncode == 0, finished.stdout + finished.stderr
         assert "Error" not in finished.stdout + finished.stderr, finished.stdout + finished.stderr
@@ -97,6 +97,6 @@ def test_benchmark_own_commands(node):
 
 
 def test_benchmark_ping(node):
-    finished = subprocess.run(["redis-benchmark", "-p", str(node.port), "-n", "5000", "-c", "20", "-t", "ping", "--csv"],
+    finished = subprocess.run(["redis-benchmark", *node.for_redis, "-n", "5000", "-c", "20", "-t", "ping", "--csv"],
                               capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     assert finished.returncode == 0 and "PING_MBULK" in finished.stdout, finished.stdout + finished.stderr

@@ -33,13 +33,13 @@ WRITERS = {
     "sh with redis-cli": ["sh", "-c", f"""
         set -eu
         for i in $(seq {TURNS}); do
-          FENCE=$(redis-cli -p $CLEAT_PORT LOCK turns TOKEN sh-$$ TTL 30000 WAIT 60000)
+          FENCE=$(redis-cli -h $CLEAT_HOST -p $CLEAT_PORT LOCK turns TOKEN sh-$$ TTL 30000 WAIT 60000)
           {STEP}
-          test "$(redis-cli -p $CLEAT_PORT UNLOCK turns TOKEN sh-$$ FENCE $FENCE)" = 0
+          test "$(redis-cli -h $CLEAT_HOST -p $CLEAT_PORT UNLOCK turns TOKEN sh-$$ FENCE $FENCE)" = 0
         done"""],
     "python with redis-py": [sys.executable, "-c", f"""
 import os, redis
-one = redis.Redis(port=int(os.environ['CLEAT_PORT']), single_connection_client=True)
+one = redis.Redis(os.environ['CLEAT_HOST'], int(os.environ['CLEAT_PORT']), single_connection_client=True)
 for turn in range({TURNS}):
     fence = one.execute_command('LOCK', 'turns', 'WAIT', 60000)
     count = int(open('count').read())
@@ -51,7 +51,7 @@ for turn in range({TURNS}):
 const {{ createClient }} = require('{NODE}/node_modules/redis');
 const fs = require('fs');
 (async () => {{
-  const one = createClient({{ socket: {{ port: Number(process.env.CLEAT_PORT) }} }});
+  const one = createClient({{ socket: {{ host: process.env.CLEAT_HOST, port: Number(process.env.CLEAT_PORT) }} }});
   await one.connect();
   for (let turn = 0; turn < {TURNS}; turn++) {{
     const fence = await one.sendCommand(['LOCK', 'turns', 'WAIT', '60000']);
@@ -67,7 +67,7 @@ const fs = require('fs');
 const {{ Redis }} = require('{NODE}/node_modules/ioredis');
 const fs = require('fs');
 (async () => {{
-  const one = new Redis(Number(process.env.CLEAT_PORT));
+  const one = new Redis(Number(process.env.CLEAT_PORT), process.env.CLEAT_HOST);
   for (let turn = 0; turn < {TURNS}; turn++) {{
     const fence = await one.call('LOCK', 'turns', 'WAIT', 60000);
     const count = Number(fs.readFileSync('count', 'utf8'));
@@ -80,7 +80,7 @@ const fs = require('fs');
 """],
     "perl by hand": ["perl", "-e", f"""
 use strict; use IO::Socket::INET;
-my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $ENV{{CLEAT_PORT}}) or die;
+my $s = IO::Socket::INET->new(PeerAddr => $ENV{{CLEAT_HOST}}, PeerPort => $ENV{{CLEAT_PORT}}) or die;
 sub ask {{ print $s '*' . @_ . "\\r\\n" . join('', map {{ '$' . length($_) . "\\r\\n$_\\r\\n" }} @_); my $l = <$s>; $l =~ s/\\r\\n//; $l }}
 for (1 .. {TURNS}) {{
   my ($fence) = ask('LOCK', 'turns', 'WAIT', 60000) =~ /^:(\\d+)$/ or die;
@@ -99,7 +99,7 @@ def test_all_take_turns(node, tmp_path):
     (place / "count").write_text("0\n")
     (place / "fences").write_text("")
     chosen = {name: command for name, command in WRITERS.items() if shutil.which(command[0])}
-    environment = dict(os.environ, CLEAT_SERVER=node.url, CLEAT_PORT=str(node.port))
+    environment = dict(os.environ, CLEAT_SERVER=node.url, CLEAT_HOST=node.address[0], CLEAT_PORT=str(node.port))
     results = {}
 
     def write(name, command):
@@ -124,7 +124,6 @@ def test_all_take_turns(node, tmp_path):
 def test_turns_survive_a_killed_server(make_node, tmp_path):
     """Writers with tokens go on where they were when the server is killed and started again on the same port."""
     node = make_node()
-    node.listen = node.url
     place = tmp_path / "shared"
     place.mkdir()
     (place / "count").write_text("0\n")
@@ -135,10 +134,10 @@ def test_turns_survive_a_killed_server(make_node, tmp_path):
         for i in $(seq {TURNS}); do
           FENCE=
           while ! expr "$FENCE" : '[0-9][0-9]*$' > /dev/null; do
-            FENCE=$(redis-cli -p {node.port} LOCK turns TOKEN sh-$$ TTL 60000 WAIT 5000 2> /dev/null)
+            FENCE=$(redis-cli {' '.join(node.for_redis)} LOCK turns TOKEN sh-$$ TTL 60000 WAIT 5000 2> /dev/null)
           done
           {STEP}
-          until redis-cli -e -p {node.port} UNLOCK turns TOKEN sh-$$ FENCE $FENCE > /dev/null 2>&1; do :; done
+          until redis-cli -e {' '.join(node.for_redis)} UNLOCK turns TOKEN sh-$$ FENCE $FENCE > /dev/null 2>&1; do :; done
         done"""
     writers = [subprocess.Popen(["sh", "-c", script], cwd=place, stdin=subprocess.DEVNULL) for _ in range(3)]
     try:
