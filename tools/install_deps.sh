@@ -36,6 +36,7 @@ test  python3-venv          py:ensurepip
 test  e2fsprogs             cmd:mkfs.ext4
 test  mount                 cmd:mount
 test  iproute2              cmd:ip
+test  nftables              cmd:nft
 test  procps                cmd:ps
 test  gcc                   cmd:gcc
 test  curl                  cmd:curl

@@ -18,6 +18,7 @@ class Retrying:
         self.addresses = list(addresses)
         random.Random(seed).shuffle(self.addresses)
         self.session_ttl_ms = session_ttl_ms
+        self.password = None
         self.session = None
         self.redis = None
         self.slowest = 0.0
@@ -52,7 +53,7 @@ class Retrying:
         host, port = self.addresses[0]
         # Its own retries would lose the session: a new connection speaks for none.
         made = redis.Redis(host=host, port=port, decode_responses=True, single_connection_client=True, socket_timeout=4,
-                           socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
+                           socket_connect_timeout=1, retry=Retry(NoBackoff(), 0), password=self.password)
         try:
             if self.session:
                 made.execute_command("SESSION", "ATTACH", *self.session)
