@@ -152,13 +152,7 @@ TEST(Pump, LogTimeStandsStillWhileTheLogMeetsAFullDisk) {
   node.start();
   const auto s = node.open_session(1000);
   node.disk.set_capacity(node.disk.used_bytes());
-  lock::Command c;
-  c.verb = lock::Verb::kCancel;
-  c.by = lock::By::kExplicit;
-  c.session = s;
-  c.session_epoch = node.replica->machine().session_state(s)->epoch;
-  c.req = "nothing";
-  node.ask(1, c);
+  node.say_something(s);
   node.run_ms(5000);
   node.disk.set_capacity(raft::VirtualDisk::kUnlimited);
   node.run_ms(100);

@@ -123,6 +123,16 @@ struct Node {
     EXPECT_TRUE(answer() && answer()->result == lock::Result::kOpened);
     return {answer() ? answer()->session : 0};
   }
+  // A command of that session that changes nothing.
+  void say_something(base::SessionId session) {
+    lock::Command c;
+    c.verb = lock::Verb::kCancel;
+    c.by = lock::By::kExplicit;
+    c.session = session;
+    c.session_epoch = replica->machine().session_state(session)->epoch;
+    c.req = "nothing";
+    EXPECT_EQ(ask(1, c), Trouble::kNone);
+  }
   void keep_alive(uint64_t cookie, base::SessionId id, std::string_view key = "0123456789abcdef") {
     replica->keep_alive({cookie, id, key, kAnyEpoch});
   }

@@ -23,16 +23,6 @@ class ServiceSession : public ServiceTest {
     EXPECT_NE(got.find("$16\r\n"), std::string::npos) << got;
     return {got.substr(id_at, got.find('\r', id_at) - id_at), got.substr(key_at, 16)};
   }
-  // What is sent is decided in the very turn in which its connection goes.
-  void send_and_go(Client& client, const std::string& lines) {
-    service_->begin_turn();
-    std::copy(lines.begin(), lines.end(), client.connection->input.space().data());
-    service_->received(*client.connection, lines.size());
-    service_->disconnected(*client.connection);
-    service_->finish_turn();
-    service_->destroy_gone();
-    run();
-  }
 };
 
 TEST_F(ServiceSession, AnImplicitSessionEndsWithItsConnection) {
@@ -82,7 +72,7 @@ TEST_F(ServiceSession, AnUndeliveredGrantOfAnExplicitSessionIsUndone) {
   auto& a = connect();
   auto& b = connect();
   const Opened session = open(a);
-  send_and_go(a, "LOCK x\r\n");
+  cut(a, "LOCK x");
   EXPECT_EQ(ask(b, "LOCK x WAIT 0"), ":2\r\n");
   EXPECT_THAT(ask(b, "HISTORY x"), HasSubstr("undelivered"));
 }
@@ -94,7 +84,7 @@ TEST_F(ServiceSession, AnUndeliveredReentryIsTakenBackToTheDepthBefore) {
   const Opened session = open(a);
   EXPECT_EQ(ask(a, "LOCK x"), ":1\r\n");
   ask(b, "SESSION ATTACH " + session.id + " " + session.key);
-  send_and_go(b, "LOCK x\r\nLOCK x\r\nLOCK x\r\nUNLOCK x\r\n");
+  cut(b, "LOCK x\r\nLOCK x\r\nLOCK x\r\nUNLOCK x");
   EXPECT_THAT(ask(other, "SHOW x"), HasSubstr("$5\r\ndepth\r\n:1\r\n"));
   EXPECT_EQ(ask(a, "UNLOCK x"), ":0\r\n");
 }

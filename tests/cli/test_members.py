@@ -28,6 +28,16 @@ class Several(Case):
         """The node, and other addresses."""
         self.environment["CLEAT_SERVER"] = ",".join([*others, self.node.url])
 
+    def lose(self, gates, how):
+        """The way that is used closes or falls silent; returns it and the other one."""
+        used = next(gate for gate in gates if gate.passed)
+        other = next(gate for gate in gates if gate is not used)
+        if how == "closed":
+            used.close()
+        else:
+            used.mode = "silent"
+        return used, other
+
     def serve(self, script):
         fake = FakeServer(script)
         self.addCleanup(fake.close)
@@ -222,8 +232,9 @@ class Waiting(Several):
         self.node.wait_info("waiters", "2")
         return waiting
 
-    def check_turns(self, gates, waiting):
-        """It gets the lock before the one behind it, by another way."""
+    def check_turns(self, ways, waiting):
+        """It gets the lock before the one behind it, by the other way."""
+        wait_for(lambda: ways[1].passed, "the other way to be taken")
         self.assertEqual(self.node.info()["waiters"], "2")
         with self.node.connect() as direct:
             direct.do("UNLOCK", "a", "TOKEN", "first")
@@ -232,51 +243,29 @@ class Waiting(Several):
         # A token's hold stands, `run` has let go.
         self.assertEqual(self.node.info()["waiters"], "1" if "lock" in waiting.args else "0")
 
-    def lose(self, gates, how):
-        used = next(gate for gate in gates if gate.passed)
-        other = next(gate for gate in gates if gate is not used)
-        if how == "closed":
-            used.close()
-        else:
-            used.mode = "silent"
-        wait_for(lambda: other.passed, "the other way to be taken")
-
     def test_lock_when_it_closes(self):
         gates = self.gates()
         waiting = self.queue("lock", "a", "--ttl", "60s", "--wait", "60s")
-        self.lose(gates, "closed")
-        self.check_turns(gates, waiting)
+        self.check_turns(self.lose(gates, "closed"), waiting)
 
     def test_lock_when_it_falls_silent(self):
         gates = self.gates()
         waiting = self.queue("lock", "a", "--ttl", "60s", "--wait", "60s", "--timeout", "1s")
-        self.lose(gates, "silent")
-        self.check_turns(gates, waiting)
+        self.check_turns(self.lose(gates, "silent"), waiting)
 
     def test_run_when_it_closes(self):
         gates = self.gates()
         waiting = self.queue("run", "a", "--", "true")
-        self.lose(gates, "closed")
-        self.check_turns(gates, waiting)
+        self.check_turns(self.lose(gates, "closed"), waiting)
 
     def test_run_when_it_falls_silent(self):
         gates = self.gates()
         waiting = self.queue("run", "a", "--ttl", "2s", "--", "true")
-        self.lose(gates, "silent")
-        self.check_turns(gates, waiting)
+        self.check_turns(self.lose(gates, "silent"), waiting)
 
 
 class Holding(Several):
     """A command goes on running while its lock can be kept through another member, and not for longer."""
-
-    def lose(self, gates, how):
-        used = next(gate for gate in gates if gate.passed)
-        other = next(gate for gate in gates if gate is not used)
-        if how == "closed":
-            used.close()
-        else:
-            used.mode = "silent"
-        return used, other
 
     def check_kept(self, wrapper):
         before = int(self.node.info()["keep_alives_answered"])
