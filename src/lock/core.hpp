@@ -227,6 +227,11 @@ struct Core {
   // Keeps the outcome for the REQ, if there is one to keep, and tells it.
   void decide(Handle session, std::string_view req, uint64_t arguments, const Outcome& o, Handle pinned_by = 0);
 
+  // incarnation.cpp
+  void begin_incarnation(const Incarnation& next);
+  void end_queues();
+  void forget_connections();
+
   // history.cpp
   void record(Handle name, Event& e);  // makes it the next revision
   void drop_oldest_history();

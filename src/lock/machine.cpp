@@ -17,6 +17,9 @@ const Settings& Machine::settings() const {
 int64_t Machine::log_ms() const {
   return state_->log_ms;
 }
+int64_t Machine::wall_ms() const {
+  return state_->wall_ms;
+}
 base::Revision Machine::revision() const {
   return state_->revision;
 }

@@ -23,6 +23,13 @@ namespace cleat::lock {
 // LOCKS cursors count on it). A bucket is what a snapshot writes at once.
 inline constexpr uint32_t kBuckets = 8192;
 
+// What a new incarnation of the state must be above (a backup was restored, a majority was lost for good).
+struct Incarnation {
+  base::Fence above;     // of the fences that were granted, for all that is known; the next one is greater
+  uint64_t numbers = 0;  // likewise of session ids and revisions
+  int64_t wall_ms = 0;   // now, for the history
+};
+
 class Machine {
  public:
   Machine();
@@ -34,8 +41,14 @@ class Machine {
   // entry of ours (nothing was applied). `sink` hears everything, also what earlier requests get.
   base::Status apply(std::string_view entry, Sink& sink);
 
+  // Ends all sessions (uncleanly: DELAY applies) with what they hold, all queues and all REQ results, and raises the
+  // counters. Holds by a token stay: their time goes on from the log time at which it stood. Nobody is told; the
+  // history says `restored`. Equal states become equal states.
+  void begin_incarnation(const Incarnation&);
+
   const Settings& settings() const;
   int64_t log_ms() const;           // stamp of the last entry
+  int64_t wall_ms() const;          // its Unix time
   base::Revision revision() const;  // of the last change
   base::Fence last_fence() const;
   std::optional<int64_t> next_due_ms() const;  // log time at which something is due; none: no timer runs

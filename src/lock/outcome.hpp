@@ -51,7 +51,9 @@ enum class Why : uint8_t {
   kReentry = 12,
   kTakenOver = 13,
   kQueueFull = 14,
+  kRestored = 15,  // a new incarnation began: restore, recovery
 };
+inline constexpr Why kLastWhy = Why::kRestored;
 std::string_view why_text(Why);  // "busy", "timed out", ... as printed in history, pushes and FULL
 
 struct Outcome {

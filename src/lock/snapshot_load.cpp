@@ -193,7 +193,7 @@ bool Core::load_history(base::Reader& in, Handle name) {
   h.owner = f.blob(s::history::kOwner);
   h.label = f.blob(s::history::kLabel);
   h.kind = static_cast<EventKind>(f.number(s::history::kKind, static_cast<uint64_t>(EventKind::kSessionEnded)));
-  h.why = static_cast<Why>(f.number(s::history::kWhy, static_cast<uint64_t>(Why::kQueueFull)));
+  h.why = static_cast<Why>(f.number(s::history::kWhy, static_cast<uint64_t>(kLastWhy)));
   h.mode = f.mode(s::history::kMode);
   h.name = name;
   if (f.bad() || !h.revision || h.kind == EventKind{}) return false;
@@ -233,7 +233,7 @@ bool Core::load_req(base::Reader& in, Handle session) {
   r.state = static_cast<ReqRecord::State>(f.number(s::req::kState, static_cast<uint64_t>(ReqRecord::State::kCounted)));
   r.verb = static_cast<Verb>(f.number(s::req::kVerb, static_cast<uint64_t>(Verb::kUndeliver)));
   r.result = static_cast<Result>(f.number(s::req::kResult, static_cast<uint64_t>(Result::kImplicitBusy)));
-  r.why = static_cast<Why>(f.number(s::req::kWhy, static_cast<uint64_t>(Why::kQueueFull)));
+  r.why = static_cast<Why>(f.number(s::req::kWhy, static_cast<uint64_t>(kLastWhy)));
   r.held_mode = f.mode(s::req::kHeldMode);
   r.mode = f.mode(s::req::kMode);
   r.depth = f.small(s::req::kDepth);
@@ -288,7 +288,7 @@ base::Status Core::load_session(base::Reader& in, uint32_t bucket) {
     LossRecord loss{l.blob(s::loss::kName),
                     {l.number(s::loss::kFence, last_fence.value)},
                     {l.number(s::loss::kRevision, revision.value)},
-                    static_cast<Why>(l.number(s::loss::kWhy, static_cast<uint64_t>(Why::kQueueFull)))};
+                    static_cast<Why>(l.number(s::loss::kWhy, static_cast<uint64_t>(kLastWhy)))};
     if (l.bad()) return corrupt("a loss is malformed");
     auto& list = sessions[session].last_losses;
     if (!list) list = std::make_unique<std::vector<LossRecord>>();

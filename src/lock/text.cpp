@@ -34,6 +34,8 @@ std::string_view why_text(Why w) {
       return "taken over";
     case Why::kQueueFull:
       return "queue full";
+    case Why::kRestored:
+      return "restored";
   }
   return "";
 }
