@@ -17,5 +17,6 @@ int execute(const Common&, const EventsCommand&);
 int execute(const Common&, const SessionsCommand&);
 int execute(const Common&, const StatusCommand&);
 int execute(const Common&, const ClusterCommand&);
+int execute(const Common&, const BackupCommand&);
 
 }  // namespace cleat::cli

@@ -176,4 +176,16 @@ Examples:
 
 Exit status: 0 it leads, 1 refused, 74 it was not seen to lead in time.)";
 
+inline constexpr const char* kClusterBackup =
+    R"(Writes the state of one moment to FILE: locks, sessions, queues, history, counters. Any member can be asked, a node alone
+too; it serves meanwhile. FILE appears when it is whole, synced and was read back. It holds keys of sessions and tokens:
+keep it where only you can read it.
+
+Examples:
+  cleat cluster backup /backups/cleat-$(date +%F)
+  cleat cluster backup --check /backups/cleat-2026-01-31
+  cleat cluster backup rescue --server 10.0.0.2:7420 --local     there is no leader any more
+
+Exit status: 0 written (whole), 1 refused (damaged, no backup), 69 not reachable, or contact was lost.)";
+
 }  // namespace cleat::cli::help

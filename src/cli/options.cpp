@@ -332,6 +332,7 @@ class Grammar {
     add_catch_up(promote, promoted);
     CLI::App& transfer = cluster_sub(cluster, "transfer", "Let another member lead", help::kClusterTransfer);
     add_member_name(transfer, cluster_command(transfer, ClusterCommand::Kind::kTransfer), false);
+    add_cluster_backup(cluster);
   }
   CLI::App& cluster_sub(CLI::App& cluster, const std::string& name, const std::string& what, const char* footer) {
     return add_to(cluster, name, "cluster " + name, what, footer);
@@ -371,6 +372,21 @@ class Grammar {
     });
     sub.add_flag("--learner", added.learner, "leave it without a vote: it only follows");
     add_catch_up(sub, added);
+  }
+
+  void add_cluster_backup(CLI::App& cluster) {
+    CLI::App& sub = cluster_sub(cluster, "backup", "Write a backup to a file, or check one", help::kClusterBackup);
+    BackupCommand& backup = command<BackupCommand>(sub);
+    sub.add_option("FILE", backup.file, "the backup")->required()->type_name("");
+    CLI::Option* check = sub.add_flag("--check", backup.check, "read FILE and say what is in it; asks no server");
+    CLI::Option* force = sub.add_flag("--force", backup.force, "replace FILE if it is there");
+    CLI::Option* local = sub.add_flag("--local", backup.local,
+                                      "what the asked member has itself: works without a leader, may be behind");
+    force->excludes(check);
+    local->excludes(check);
+    add_duration(sub, "--wait", "how long the member may take to write it (default 10m)", {milliseconds(1)},
+                 [&backup](milliseconds d) { backup.wait = d; });
+    sub.get_option("--wait")->excludes(check);
   }
 
   const Environment& environment_;

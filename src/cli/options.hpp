@@ -86,8 +86,16 @@ struct ClusterCommand {
   milliseconds wait{600'000};  // kAdd, kPromote: for the member to catch up
 };
 
-using Command = std::variant<server::ServeOptions, RunCommand, LockCommand, UnlockCommand, RenewCommand, ShowCommand,
-                             LsCommand, HistoryCommand, EventsCommand, SessionsCommand, StatusCommand, ClusterCommand>;
+struct BackupCommand {
+  std::string file;
+  bool check = false;  // only looks at the file
+  bool local = false, force = false;
+  milliseconds wait{600'000};  // for the image to be written
+};
+
+using Command =
+    std::variant<server::ServeOptions, RunCommand, LockCommand, UnlockCommand, RenewCommand, ShowCommand, LsCommand,
+                 HistoryCommand, EventsCommand, SessionsCommand, StatusCommand, ClusterCommand, BackupCommand>;
 
 struct Invocation {
   Common common;

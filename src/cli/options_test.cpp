@@ -191,7 +191,7 @@ TEST(Options, Cluster) {
   EXPECT_EQ(common({"cluster", "add", "d=h:1", "--json", "--server", "h:1"}).command, "cluster add");
   EXPECT_TRUE(common({"cluster", "status", "--json"}).json);
   EXPECT_THAT(refusal({"cluster"}), HasSubstr("cleat cluster: "));
-  EXPECT_EQ(refusal({"cluster", "backup"}), "cleat cluster: there is no command 'cluster backup'");
+  EXPECT_EQ(refusal({"cluster", "heal"}), "cleat cluster: there is no command 'cluster heal'");
   EXPECT_THAT(refusal({"cluster", "add"}), HasSubstr("cleat cluster add: "));
   EXPECT_EQ(refusal({"cluster", "add", "d"}), "cleat cluster add: NAME=HOST:PORT: \"d\" is not NAME=HOST:PORT");
   EXPECT_EQ(refusal({"cluster", "remove"}), "cleat cluster remove: NAME is required");

@@ -56,6 +56,10 @@ base::Status Pump::write_format() {
 base::Status Pump::restore() {
   auto loaded = snapshots_.load(*machine_);
   if (!loaded.ok()) return loaded.status();
+  if (!*loaded && options_.began_restored)
+    return {base::Code::kCorrupt, options_.dir +
+                                      "/snapshots is empty, but this directory began with a restored state: restore it "
+                                      "again, or let this member join anew with an empty directory"};
   if (!*loaded) return {};
   loaded_ = (*loaded)->mark;
   members_ = std::move((*loaded)->members);
@@ -110,6 +114,10 @@ Status Pump::status() const {
 
 void Pump::begin_snapshot() {
   snapshot_asked_ = true;
+}
+
+base::Result<std::unique_ptr<storage::ReadableFile>> Pump::open_snapshot() const {
+  return files_.open(storage::snapshot_path(options_.dir + "/snapshots", group_->status().snapshot_index));
 }
 
 base::Status Pump::close() {

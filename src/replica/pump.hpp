@@ -51,6 +51,8 @@ class Pump final : public Replica, private lock::Sink {
   const lock::Machine& machine() const override { return *machine_; }
   Status status() const override;
   void begin_snapshot() override;
+  base::Result<std::unique_ptr<storage::ReadableFile>> open_snapshot() const override;
+  std::string snapshot_trouble() const override { return snapshots_.trouble(); }
   base::Status close() override;
 
  private:

@@ -18,12 +18,10 @@
 #include "lock/machine.hpp"
 #include "replica/members.hpp"
 #include "replica/outbox.hpp"
+#include "storage/file_system.hpp"
 
 namespace cleat::raft {
 class VirtualDisk;
-}
-namespace cleat::storage {
-class FileSystem;
 }
 
 namespace cleat::replica {
@@ -84,6 +82,8 @@ class Listener : public lock::Sink {
 struct Options {
   std::string dir;
   uint64_t group = 1;
+  uint32_t incarnation = 1;     // of the cluster; stands in each snapshot
+  bool began_restored = false;  // the group began with a restored state: without a snapshot the directory is damaged
   uint32_t member = 1;
   // Those who founded the group, this member among them; only read when the directory holds no group yet. Empty: this
   // directory joins a group that exists, and waits for its leader's snapshot.
@@ -190,6 +190,12 @@ class Replica {
   virtual Status status() const = 0;
   // Writes a snapshot now, without standing still; done when status() shows it. For tests and before long stops.
   virtual void begin_snapshot() = 0;
+  // The newest snapshot's file, which stays readable when a newer one takes its place; its index is what status() says.
+  virtual base::Result<std::unique_ptr<storage::ReadableFile>> open_snapshot() const {
+    return base::Status(base::Code::kNotFound, "there is no snapshot");
+  }
+  // Why the last attempt at one failed; empty: it did not, or another one was begun since.
+  virtual std::string snapshot_trouble() const { return {}; }
   // Clean end: everything decided is on disk already; closes files.
   virtual base::Status close() = 0;
 };

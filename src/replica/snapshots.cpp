@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/mutant.hpp"
+#include "replica/image.hpp"
 
 namespace cleat::replica {
 
@@ -11,6 +12,7 @@ Snapshots::Snapshots(storage::FileSystem& files, const Options& options, Log log
     : files_(files),
       dir_(options.dir + "/snapshots"),
       group_(options.group),
+      incarnation_(options.incarnation),
       turn_us_(options.snapshot_turn_us),
       slice_bytes_(options.snapshot_slice_bytes),
       launch_(options.files == nullptr ? std::launch::async : std::launch::deferred),
@@ -35,18 +37,15 @@ base::Result<Snapshots::Loaded> Snapshots::load_file(const std::string& path, lo
   const storage::SnapshotHeader header = (*reader)->header();
   if (header.group != group_)
     return base::Status(base::Code::kInvalid, path + " is of another group; is this directory that of another node?");
-  Loaded loaded = {{header.index, header.term, {}}, {}};
-  auto members = Members::decode(header.members, loaded.mark.members);
-  if (!members.ok()) return base::Status(members.status().code(), path + ": " + members.status().message());
-  loaded.members = *std::move(members);
-  for (;;) {
-    auto block = (*reader)->next();
-    if (!block.ok()) return block.status();
-    if (!*block) break;
-    if (base::Status s = machine.load_block(**block); !s.ok()) return base::Status(s.code(), path + ": " + s.message());
-  }
-  if (base::Status s = machine.finish_load(); !s.ok()) return base::Status(s.code(), path + ": " + s.message());
-  return loaded;
+  // Those of the first incarnation once said 0.
+  if (header.incarnation != incarnation_ && !(header.incarnation == 0 && incarnation_ == 1))
+    return base::Status(base::Code::kInvalid, path + " is of incarnation " + std::to_string(header.incarnation) +
+                                                  " of the cluster, and this directory of incarnation " +
+                                                  std::to_string(incarnation_) +
+                                                  ": files of two directories are mixed");
+  auto members = read_image(**reader, path, machine);
+  if (!members.ok()) return members.status();
+  return Loaded{{header.index, header.term, std::move(members->conf_state)}, std::move(members->members)};
 }
 
 void Snapshots::clean(uint64_t keep_from) {
@@ -57,13 +56,14 @@ void Snapshots::clean(uint64_t keep_from) {
 void Snapshots::begin(lock::Machine& machine, const raft::SnapshotMark& mark, const Members& members,
                       uint64_t first_kept) {
   if (busy()) return;
+  trouble_.clear();
   mark_ = mark;
   first_kept_ = first_kept;
   if (base::mutant("snapshot_of_wrong_index")) ++mark_.index;
   if (base::Status s = files_.make_dir(dir_); !s.ok()) return fail(nullptr, s);
   auto writer = storage::SnapshotWriter::begin(files_, dir_,
                                                {.group = group_,
-                                                .incarnation = 0,
+                                                .incarnation = incarnation_,
                                                 .index = mark_.index,
                                                 .term = mark_.term,
                                                 .members = members.encode(mark_.members)});
@@ -128,7 +128,8 @@ void Snapshots::fail(lock::Machine* machine, const base::Status& s) {
   if (machine != nullptr) machine->abandon_snapshot();
   writer_.reset();
   state_ = State::kIdle;
-  log_(3, "no snapshot was written, the log grows on: " + s.message());
+  trouble_ = s.message();
+  log_(3, "no snapshot was written, the log grows on: " + trouble_);
 }
 
 }  // namespace cleat::replica

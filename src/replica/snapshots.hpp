@@ -40,6 +40,7 @@ class Snapshots {
   void abandon(lock::Machine&);  // the machine's state is about to be replaced
   void turn(lock::Machine&, raft::Group&, Clock&);
   uint64_t finished() const { return finished_; }
+  const std::string& trouble() const { return trouble_; }
 
  private:
   enum class State : uint8_t { kIdle, kWriting, kSyncing, kCutting };
@@ -50,6 +51,7 @@ class Snapshots {
   storage::FileSystem& files_;
   std::string dir_;
   uint64_t group_;
+  uint32_t incarnation_;
   int64_t turn_us_;
   size_t slice_bytes_;
   std::launch launch_;
@@ -61,6 +63,7 @@ class Snapshots {
   std::future<base::Result<std::string>> synced_;
   std::future<void> purged_;
   uint64_t finished_ = 0;
+  std::string trouble_;  // of the last one, until the next begins
 };
 
 }  // namespace cleat::replica

@@ -61,6 +61,10 @@ constexpr A kNewMember[] = {{"name=host:port", "string"}};
 constexpr A kMemberName[] = {{"name", "string"}};
 constexpr A kOptionalMemberName[] = {{"name", "string", true}};
 
+constexpr A kBackupForms[] = {{"local", "pure-token", false, false, "LOCAL"},
+                              {"offset", "integer", false, false, "READ"}};
+constexpr A kBackupArguments[] = {{"form", "oneof", true, false, {}, kBackupForms}};
+
 constexpr KeyPositions kFirst{1, 1, 1};
 constexpr KeyPositions kNoKeys{};
 constexpr uint32_t kConnectionFlags = kFast | kStale;
@@ -642,6 +646,16 @@ constexpr CommandRow kRows[] = {
      "The name of the member that is to lead: look with MEMBERS STATUS whether it does.",
      {},
      parse_members_change},
+    {"members|backup", Id::kOther, -2, kReadOnly | kAdmin, Group::kCluster, kNoKeys, kBackupArguments,
+     "Begins a backup, and reads it piece by piece.",
+     "A map: index, the entry that it will contain at least. READ: a list of the size of the whole and the bytes from "
+     "the "
+     "offset on, empty at the end.",
+     "Any member does it; with LOCAL it backs up what it has itself, also without a leader, which may be behind the "
+     "others. READ answers TRYAGAIN as long as the image is being written, and belongs to the connection that asked. "
+     "The "
+     "bytes are the file that `cleat cluster backup` writes; they hold the keys of sessions and the tokens of holds.",
+     parse_members_backup},
     {"members|help",
      Id::kOther,
      2,

@@ -44,6 +44,7 @@ void parse_client_kill(const ParseInput&, Request&);
 void parse_members_status(const ParseInput&, Request&);
 void parse_members_add(const ParseInput&, Request&);
 void parse_members_change(const ParseInput&, Request&);  // REMOVE, PROMOTE, TRANSFER
+void parse_members_backup(const ParseInput&, Request&);
 
 void parse_help(const ParseInput&, Request&);  // of any container
 void parse_command(const ParseInput&, Request&);

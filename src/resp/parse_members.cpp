@@ -28,4 +28,19 @@ void parse_members_change(const ParseInput& in, Request& out) {
   out.body = MembersChange{kind, in.arguments.size() > 2 ? in.arguments[2] : std::string_view(), {}};
 }
 
+void parse_members_backup(const ParseInput& in, Request& out) {
+  MembersBackup backup;
+  const size_t n = in.arguments.size();
+  const std::string_view form = n > 2 ? in.arguments[2] : std::string_view();
+  int64_t offset = 0;
+  if (same_word(form, "read") && n == 4 && parse_integer(in.arguments[3], offset) && offset >= 0) {
+    backup.offset = static_cast<uint64_t>(offset);
+  } else if (same_word(form, "local") && n == 3) {
+    backup.local = true;
+  } else if (n != 2) {
+    return out.refuse("ERR this is asked as " + usage(*out.row) + ", the offset a whole number");
+  }
+  out.body = backup;
+}
+
 }  // namespace cleat::resp

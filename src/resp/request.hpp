@@ -143,11 +143,17 @@ struct MembersChange {
   std::string_view address;  // kAdd
 };
 
+// The image is asked for with the first form and read, by the same connection, with the second.
+struct MembersBackup {
+  bool local = false;              // of what the asked member has, without asking the leader
+  std::optional<uint64_t> offset;  // READ: the piece that begins there
+};
+
 using RequestBody =
     std::variant<Refusal, Change, Hello, Auth, Ping, Echo, Quit, Reset, JustOk, TimeQuery, ClientId, ClientGetName,
                  ClientInfoQuery, ClientSetName, ClientSetInfo, ClientList, ClientKill, CommandQuery, HelpQuery,
                  ConfigGet, ConfigSet, InfoQuery, Subscribe, Unsubscribe, EventsFrom, NoEvents, KeepAlive, SessionShow,
-                 SessionList, Check, Show, Locks, History, MembersStatus, MembersChange>;
+                 SessionList, Check, Show, Locks, History, MembersStatus, MembersChange, MembersBackup>;
 
 class Request {
  public:

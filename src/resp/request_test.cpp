@@ -184,6 +184,10 @@ TEST_F(Requests, Connections) {
   EXPECT_EQ(body<MembersChange>("MEMBERS TRANSFER d").kind, Members::kTransfer);
   EXPECT_EQ(body<MembersChange>("MEMBERS TRANSFER d").name, "d");
   EXPECT_EQ(body<MembersChange>("MEMBERS TRANSFER").name, "");
+  EXPECT_FALSE(body<MembersBackup>("MEMBERS BACKUP").local);
+  EXPECT_FALSE(body<MembersBackup>("MEMBERS BACKUP").offset);
+  EXPECT_TRUE(body<MembersBackup>("MEMBERS BACKUP local").local);
+  EXPECT_EQ(body<MembersBackup>("MEMBERS BACKUP READ 262144").offset, 262144u);
 }
 
 TEST_F(Requests, Refusals) {
@@ -197,7 +201,9 @@ TEST_F(Requests, Refusals) {
       {"SETLIMIT a 5", "ERR SETLIMIT is not supported by this version of Cleat"},
       {"REVOKE a", "ERR REVOKE is not supported by this version of Cleat"},
       {"MEMBERS", "ERR wrong number of arguments for 'members' command"},
-      {"MEMBERS BACKUP", "ERR unknown subcommand 'BACKUP'. Try MEMBERS HELP."},
+      {"MEMBERS BACKUP READ", "ERR this is asked as MEMBERS BACKUP [LOCAL|READ offset], the offset a whole number"},
+      {"MEMBERS BACKUP READ -1", "ERR this is asked as MEMBERS BACKUP [LOCAL|READ offset], the offset a whole number"},
+      {"MEMBERS BACKUP now", "ERR this is asked as MEMBERS BACKUP [LOCAL|READ offset], the offset a whole number"},
       {"MEMBERS ADD d", "ERR 'd' is not name=host:port, as in MEMBERS ADD d=10.0.0.4:7421"},
       {"MEMBERS ADD =h:1", "ERR '=h:1' is not name=host:port, as in MEMBERS ADD d=10.0.0.4:7421"},
       {"MEMBERS ADD d=", "ERR 'd=' is not name=host:port, as in MEMBERS ADD d=10.0.0.4:7421"},

@@ -105,6 +105,7 @@ replica::Options ClusterNode::replica_options() {
   options.slow_sync_us = config_.slow_sync_ms * 1000;
   options.seed = random_seed();
   options.member = identity.member;
+  options.incarnation = identity.incarnation;
   options.founders = identity.founder() ? identity.members : std::vector<replica::Member>();
   options.outbox = listen_ ? &link_ : nullptr;
   options.client_address = config_.listen;
@@ -134,7 +135,7 @@ Status ClusterNode::open_replica() {
   if (!replica.ok()) return replica.status();
   replica_ = *std::move(replica);
   service_->set_waiting("");
-  service_->serve(*replica_, cluster_.identity().member);
+  service_->serve(*replica_, cluster_.identity().member, cluster_.identity().incarnation);
   return {};
 }
 
@@ -207,6 +208,7 @@ ClusterFacts ClusterNode::facts() const {
   if (!replica_) return facts;
   const ClusterIdentity& identity = cluster_.identity();
   facts.cluster = cluster_text(identity.cluster);
+  facts.cluster_id = identity.cluster;
   facts.incarnation = identity.incarnation;
   facts.name = identity.name;
   return facts;

@@ -113,7 +113,7 @@ void EventHub::send_message(Connection& c, std::string_view pattern, const lock:
     missed_.push_back(&c);
     return;
   }
-  if (json_.empty()) resp::append_event_json(json_, e, kIncarnation);
+  if (json_.empty()) resp::append_event_json(json_, e, incarnation_);
   write_message(c, pattern, channel_, json_);
   wrote(c, false);
 }
@@ -137,7 +137,7 @@ void EventHub::deliver(const Wrote& wrote) {
     }
     Watching& w = *c.watching;
     std::string text;
-    resp::append_gap_json(text, w.missed_after, {}, kIncarnation);
+    resp::append_gap_json(text, w.missed_after, {}, incarnation_);
     write_message(c, w.missed_pattern, w.missed_channel, text);
     w.missed_channel.clear();
     missed_[i] = missed_.back();
@@ -156,7 +156,7 @@ void EventHub::deliver_to(Connection& c, const Wrote& wrote) {
   }
   if (w.has_gap) {
     const bool any = ring_.begin() < ring_.end();
-    resp::write_gap_push(writer, w.gap_after, any ? ring_.at(ring_.begin()).revision : base::Revision{}, kIncarnation);
+    resp::write_gap_push(writer, w.gap_after, any ? ring_.at(ring_.begin()).revision : base::Revision{}, incarnation_);
     w.has_gap = false;
     wrote(c, true);
   }
@@ -165,7 +165,7 @@ void EventHub::deliver_to(Connection& c, const Wrote& wrote) {
     const lock::Event e = ring_.at(w.next_position);
     w.gap_after = e.revision;
     if (!e.name.starts_with(w.prefix)) continue;
-    resp::write_event_push(writer, e, kIncarnation);
+    resp::write_event_push(writer, e, incarnation_);
     written = true;
   }
   if (written) wrote(c, false);

@@ -17,9 +17,6 @@
 
 namespace cleat::server {
 
-// Restores from a backup start a new one; this version knows none.
-inline constexpr uint64_t kIncarnation = 1;
-
 class EventHub {
  public:
   // Told each connection that got something into its output.
@@ -29,6 +26,9 @@ class EventHub {
   explicit EventHub(const Config& config) : config_(config), ring_(static_cast<size_t>(config.event_buffer)) {}
 
   EventRing& ring() { return ring_; }
+  // Of the cluster: told with each event, since a restore begins a new one.
+  void set_incarnation(uint64_t incarnation) { incarnation_ = incarnation; }
+  uint64_t incarnation() const { return incarnation_; }
   bool anyone() const { return !watchers_.empty() || !by_channel_.empty() || !by_pattern_.empty(); }
 
   void watch(Connection&, std::string_view prefix, base::Revision from);
@@ -60,6 +60,7 @@ class EventHub {
   std::vector<Connection*> watchers_, by_pattern_, missed_;
   std::unordered_map<std::string, std::vector<Connection*>> by_channel_;
   std::string channel_, json_;  // of the event under way
+  uint64_t incarnation_ = 1;
 };
 
 }  // namespace cleat::server

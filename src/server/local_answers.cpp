@@ -247,7 +247,7 @@ void LocalAnswers::operator()(const resp::Unsubscribe& request) {
 
 void LocalAnswers::operator()(const resp::EventsFrom& request) {
   const base::Revision now = machine().revision();
-  resp::write_events_started(writer_, kIncarnation, now);
+  resp::write_events_started(writer_, service_.events_.incarnation(), now);
   service_.events_.watch(c_, request.prefix, request.from.value_or(now));
 }
 

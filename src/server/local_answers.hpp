@@ -38,6 +38,7 @@ class LocalAnswers {
   void operator()(const resp::EventsFrom&);
   void operator()(const resp::NoEvents&);
   void operator()(const resp::MembersStatus&);  // service_members.cpp
+  void operator()(const resp::MembersBackup&);  // backup_source.cpp; without READ and LOCAL when the proof is there
   // With LOCAL, or when the proof is there.
   void operator()(const resp::SessionShow&);
   void operator()(const resp::SessionList&);

@@ -3,6 +3,7 @@
 // can say which member to start or remove.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -25,6 +26,7 @@ struct ClusterFacts {
   std::string peer_address;    // its own, as it is to be; the table may be behind
   bool has_secret = false;
   std::string waiting;  // why it is no member yet; empty: it is one
+  std::array<uint8_t, 16> cluster_id{};
 };
 
 struct KnownMember {

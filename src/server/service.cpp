@@ -32,9 +32,10 @@ Service::Service(Config& config, std::string password, replica::Clock& clock, Su
 
 Service::~Service() = default;
 
-void Service::serve(replica::Replica& replica, uint32_t member) {
+void Service::serve(replica::Replica& replica, uint32_t member, uint32_t incarnation) {
   replica_ = &replica;
   member_ = member;
+  events_.set_incarnation(incarnation);
   for (auto& [id, c] : connections_) c->ref = {member, replica.boot(), id};
   events_.ring().begin_after(replica.machine().revision());
 }
@@ -200,6 +201,7 @@ void Service::close(Connection& c, bool clean) {
   total_unsent_ -= c.counted_unsent;
   c.counted_unsent = 0;
   events_.forget(c);
+  backups_.erase(c.ref.connection);
   for (const UnsentGrant& grant : c.unsent_grants) {
     if (grant.end > c.sent) owe_undeliver(c.ref, grant.name, grant.fence);
   }

@@ -50,7 +50,7 @@ class Service final : public replica::Listener {
 
   // Before the first turn, and again when a node that waited has become `member` of its group: connections of before
   // count as new ones of this boot. What the replica told before (its replay at the start) is not served to anyone.
-  void serve(replica::Replica&, uint32_t member = 1);
+  void serve(replica::Replica&, uint32_t member = 1, uint32_t incarnation = 1);
   // Why there can't be a leader yet ("this node waits to be added"), for NOQUORUM answers; empty: there is no such
   // reason.
   void set_waiting(const std::string& why);
@@ -123,6 +123,12 @@ class Service final : public replica::Listener {
     RunRef from;
     std::string added;  // whose id is to be answered; empty: OK is
   };
+  // MEMBERS BACKUP of a connection: backup_source.cpp.
+  struct Backup {
+    uint64_t index = 0;                           // the image is of this entry or a later one
+    std::string head;                             // with `file`: the backup's first bytes
+    std::unique_ptr<storage::ReadableFile> file;  // none: not written yet
+  };
   struct KeepAliveBatch {
     RunRef from;
     bool own = false;
@@ -185,6 +191,11 @@ class Service final : public replica::Listener {
   MembersNow members_now() const;
   Taken take_members(Connection&, const resp::MembersChange&, size_t begin, size_t end);
 
+  // backup_source.cpp
+  void begin_backup(Connection&, resp::ReplyWriter);
+  void read_backup(Connection&, uint64_t offset, resp::ReplyWriter);
+  std::string open_backup(Backup&);
+
   // service_sessions.cpp: who speaks for which session
   void speak_for(Connection&, Speaks, base::SessionId, uint32_t epoch, std::string_view key);
   void stop_speaking(Connection&, Speaks now);
@@ -214,6 +225,7 @@ class Service final : public replica::Listener {
   std::priority_queue<Undecided> undecided_;  // connections whose run outlived its turn, each at most once
   std::unordered_map<uint64_t, KeepAliveBatch> keep_alive_batches_;
   std::unordered_map<uint64_t, MembersAsked> members_asked_;
+  std::unordered_map<uint64_t, Backup> backups_;  // by connection
   uint64_t last_read_cookie_ = 0, last_keep_alive_batch_ = 0, last_members_cookie_ = 0;
 
   resp::Request request_;

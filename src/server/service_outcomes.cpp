@@ -140,7 +140,7 @@ void Service::push_loss(const lock::Event& e) {
   const auto push_to = [&](Connection& c) {
     if (c.gone || !c.resp3()) return;
     auto writer = c.writer();
-    resp::write_lost_push(writer, e, kIncarnation);
+    resp::write_lost_push(writer, e, events_.incarnation());
     ++metrics_.pushes;
     touch(c);
   };

@@ -29,6 +29,7 @@ bool needs_proof(const resp::RequestBody& body) {
   if (const auto* history = std::get_if<resp::History>(&body)) return !history->local;
   // The revision may be one that another member told, and this one is still to reach.
   if (const auto* events = std::get_if<resp::EventsFrom>(&body)) return events->from.has_value();
+  if (const auto* backup = std::get_if<resp::MembersBackup>(&body)) return !backup->local && !backup->offset;
   return is_one_of<resp::Check>(body) || is_one_of<resp::SessionShow>(body) || is_one_of<resp::SessionList>(body);
 }
 

@@ -65,6 +65,9 @@ class SnapshotWriter {
 class SnapshotReader {
  public:
   static base::Result<std::unique_ptr<SnapshotReader>> open(FileSystem&, const std::string& path);
+  // What `file` holds, from its first byte on. Errors call it `what` and end with `advice`, a sentence.
+  static base::Result<std::unique_ptr<SnapshotReader>> read(std::unique_ptr<ReadableFile> file, std::string what,
+                                                            std::string advice);
 
   const SnapshotHeader& header() const { return header_; }
   uint64_t size() const { return file_->size(); }
@@ -73,8 +76,8 @@ class SnapshotReader {
   base::Result<std::optional<std::string>> next();
 
  private:
-  SnapshotReader(std::unique_ptr<ReadableFile> file, std::string path)
-      : file_(std::move(file)), path_(std::move(path)) {}
+  SnapshotReader(std::unique_ptr<ReadableFile> file, std::string what, std::string advice)
+      : file_(std::move(file)), what_(std::move(what)), advice_(std::move(advice)) {}
   struct Frame {
     uint8_t kind = 0;
     std::string payload;
@@ -85,7 +88,7 @@ class SnapshotReader {
   base::Status damaged(uint64_t offset, const std::string& what) const;
 
   std::unique_ptr<ReadableFile> file_;
-  std::string path_;
+  std::string what_, advice_;
   SnapshotHeader header_;
   uint64_t offset_ = 0, frames_ = 0, blocks_ = 0, block_bytes_ = 0;
 };

@@ -11,15 +11,19 @@ using base::Code;
 using base::Status;
 
 Status SnapshotReader::damaged(uint64_t offset, const std::string& what) const {
-  return {Code::kCorrupt,
-          "the snapshot " + path_ + " is damaged at byte " + std::to_string(offset) + ": " + what +
-              ". Restore the data directory from a backup, or let a healthy member send a new snapshot"};
+  return {Code::kCorrupt, what_ + " is damaged at byte " + std::to_string(offset) + ": " + what + ". " + advice_};
 }
 
 base::Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(FileSystem& fs, const std::string& path) {
   auto file = fs.open(path);
   if (!file.ok()) return file.status();
-  std::unique_ptr<SnapshotReader> reader(new SnapshotReader(*std::move(file), path));
+  return read(*std::move(file), "the snapshot " + path,
+              "Restore the data directory from a backup, or let a healthy member send a new snapshot");
+}
+
+base::Result<std::unique_ptr<SnapshotReader>> SnapshotReader::read(std::unique_ptr<ReadableFile> file, std::string what,
+                                                                   std::string advice) {
+  std::unique_ptr<SnapshotReader> reader(new SnapshotReader(std::move(file), std::move(what), std::move(advice)));
   if (Status s = reader->read_header(); !s.ok()) return s;
   return reader;
 }
@@ -37,8 +41,8 @@ Status SnapshotReader::read_header() {
   if (f->kind != kHeaderFrame) return damaged(8, "the header is missing");
   base::Reader r(f->payload);
   if (const uint32_t version = r.fixed32(); version != kSnapshotVersion) {
-    return {Code::kInvalid, "the snapshot " + path_ + " has version " + std::to_string(version) +
-                                ", this program knows " + std::to_string(kSnapshotVersion) +
+    return {Code::kInvalid, what_ + " has version " + std::to_string(version) + ", this program knows " +
+                                std::to_string(kSnapshotVersion) +
                                 "; use the version of cleat that wrote it, or a newer one"};
   }
   header_.group = r.fixed64();
