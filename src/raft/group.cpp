@@ -205,6 +205,10 @@ bool MemberIds::is_voter(uint64_t id) const {
          std::binary_search(outgoing.begin(), outgoing.end(), id);
 }
 
+bool MemberIds::contains(uint64_t id) const {
+  return is_voter(id) || std::binary_search(learners.begin(), learners.end(), id);
+}
+
 std::optional<Progress> Group::progress(uint64_t member) const {
   ce_progress_view p{};
   if (!ce_progress(group_, member, &p)) return std::nullopt;

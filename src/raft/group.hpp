@@ -84,8 +84,9 @@ struct GroupStatus {
 
 // Rising ids. `outgoing` is not empty in a joint membership only.
 struct MemberIds {
-  std::vector<uint64_t> voters, learners, outgoing;
+  std::vector<uint64_t> voters, learners, outgoing;  // outgoing: the voters before, until a joint membership is left
   bool is_voter(uint64_t id) const;
+  bool contains(uint64_t id) const;
 };
 
 struct MemberEdit {

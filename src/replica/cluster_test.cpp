@@ -233,6 +233,14 @@ TEST(Cluster, OneMemberGrowsToThreeAndShrinksAgain) {
   c.pass_ms(500);
   EXPECT_EQ(c.at(2).replica->members().all().size(), 2u);
   EXPECT_GT(c.answer(3, lock_of("m", "u"))->fence, held->fence);
+
+  // Of two, the one that goes is needed for its own leaving: it belongs to the old majority.
+  const auto alone = change(2, MemberChange::Kind::kRemove, {3, "", ""});
+  ASSERT_TRUE(alone.ok()) << alone.message();
+  c.pass_ms(3000);
+  EXPECT_EQ(c.leader(), 2u);
+  EXPECT_EQ(c.at(2).replica->members().all().size(), 1u);
+  EXPECT_EQ(c.answer(2, lock_of("n", "u"))->result, Result::kNotGranted);
 }
 
 }  // namespace

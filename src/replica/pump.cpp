@@ -157,8 +157,13 @@ void Pump::apply_members(const raft::EntryView& entry) {
   if (!context.empty()) {
     const auto change = decode_member_change(context);
     CLEAT_CHECK(change.ok(), "a change of the list of members in the log can be read");
-    members_.apply(*change);
+    if (change->kind != MemberChange::Kind::kRemove) members_.apply(*change);
   }
+  ids_ = group_->member_ids();
+  // Who goes stays in the list, and so connected, until the joint membership is left: its vote may be needed for that.
+  const std::vector<Member> listed = members_.all();
+  for (const Member& m : listed)
+    if (!ids_.contains(m.id)) members_.apply({MemberChange::Kind::kRemove, m});
   note_members();
 }
 

@@ -40,11 +40,9 @@ void Pump::change_members(uint64_t cookie, const MemberChange& change) {
 }
 
 void Pump::turn_members() {
-  if (!ids_.outgoing.empty()) {
-    // Entered by this leader or found: it is left as soon as it is in force.
-    (void)group_->propose_members(bytes_of(group_->make_change({}, {})));
-    return;
-  }
+  const bool joint = !ids_.outgoing.empty();
+  // Entered by this leader or found: it is left as soon as it is in force.
+  if (joint) (void)group_->propose_members(bytes_of(group_->make_change({}, {})));
   if (changes_.empty()) return;
   AskedChange& asked = changes_.front();
   const auto answer = [&](const base::Status& s) {
@@ -52,16 +50,18 @@ void Pump::turn_members() {
     changes_.pop_front();
     listener_.on_members_changed(cookie, s);
   };
+  const bool late = now_us_ - asked.since_us > kChangePatienceUs;
   if (asked.proposed) {
-    if (group_->status().applied >= asked.index) return answer({});
-    if (now_us_ - asked.since_us > kChangePatienceUs)
-      answer({Code::kUnavailable, "the change is not decided yet: no majority answers"});
+    if (!joint && group_->status().applied >= asked.index) return answer({});
+    if (late) answer({Code::kUnavailable, "the change is not decided yet: no majority answers"});
     return;
   }
-  if (asked.change.kind == Kind::kAddLearner) asked.change.member.id = members_.next_id();
-  if (const base::Status s = judge(asked.change); !s.ok()) return answer(s);
-  if (!propose_change(asked) && now_us_ - asked.since_us > kChangePatienceUs)
-    answer({Code::kBusy, "another change of the members is under way: try again when it is done"});
+  if (!joint) {
+    if (asked.change.kind == Kind::kAddLearner) asked.change.member.id = members_.next_id();
+    if (const base::Status s = judge(asked.change); !s.ok()) return answer(s);
+    if (propose_change(asked)) return;
+  }
+  if (late) answer({Code::kBusy, "another change of the members is under way: try again when it is done"});
 }
 
 bool Pump::propose_change(AskedChange& asked) {

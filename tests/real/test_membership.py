@@ -89,6 +89,19 @@ def test_what_would_lose_the_majority_is_refused(cluster):
     assert cluster.run("remove", down.name).returncode == 0
 
 
+def test_three_shrink_to_one_that_goes_on(cluster):
+    last = cluster.wait_one_leader()
+    with last.connect() as connection:
+        fence = connection.do("LOCK", "x", "TOKEN", "t", "TTL", "3600000")
+        for gone in [node for node in cluster.alive() if node != last]:
+            removed = cluster.run("remove", gone.name)
+            assert removed.returncode == 0, removed.stderr
+            assert "this member was removed from the cluster" in why_it_stopped(gone)
+        assert list(status(last)["members"]) == [last.name]
+        assert connection.do("CHECK", "x", "FENCE", fence) == 1
+        assert connection.do("LOCK", "y") > fence
+
+
 def test_an_emptied_member_does_not_vote_twice(cluster):
     c = cluster.members["c"]
     c.kill()
