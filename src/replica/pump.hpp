@@ -167,6 +167,7 @@ class Pump final : public Replica, private lock::Sink {
   void hand_over_if_ailing();
   // membership (pump_members.cpp)
   void turn_members();
+  void leave_joint();
   base::Status judge(const MemberChange&) const;
   bool propose_change(AskedChange&);
   void fail_changes(const base::Status&);

@@ -41,8 +41,7 @@ void Pump::change_members(uint64_t cookie, const MemberChange& change) {
 
 void Pump::turn_members() {
   const bool joint = !ids_.outgoing.empty();
-  // Entered by this leader or found: it is left as soon as it is in force.
-  if (joint) (void)group_->propose_members(bytes_of(group_->make_change({}, {})));
+  if (joint) leave_joint();
   if (changes_.empty()) return;
   AskedChange& asked = changes_.front();
   const auto answer = [&](const base::Status& s) {
@@ -62,6 +61,14 @@ void Pump::turn_members() {
     if (propose_change(asked)) return;
   }
   if (late) answer({Code::kBusy, "another change of the members is under way: try again when it is done"});
+}
+
+// Entered by this leader or found: it is left as soon as it is in force. One that goes by it lets another lead first.
+void Pump::leave_joint() {
+  const bool stays = std::binary_search(ids_.voters.begin(), ids_.voters.end(), options_.member);
+  const uint32_t successor = stays ? 0 : best_successor();
+  if (successor != 0) return group_->transfer(successor);
+  (void)group_->propose_members(bytes_of(group_->make_change({}, {})));
 }
 
 bool Pump::propose_change(AskedChange& asked) {

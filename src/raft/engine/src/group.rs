@@ -349,6 +349,12 @@ impl Group {
             return Vec::new();
         }
         let done = self.raw.apply_conf_change(&cc);
+        // A leader without a place of its own in the membership panics at the next answer it counts (raft 0.7.0,
+        // maybe_commit).
+        if self.is_leader() && self.raw.raft.prs().get(self.raw.raft.id).is_none() {
+            let term = self.raw.raft.term;
+            self.raw.raft.become_follower(term, raft::INVALID_ID);
+        }
         self.settle();
         done.map_or(Vec::new(), |c| c.write_to_bytes().unwrap())
     }
