@@ -99,7 +99,7 @@ void Server::open() {
   busy_until_us_ = world_.now_us;
   scheduled_us_ = INT64_MAX;
   sync_us_ = 0;
-  refused_seen_ = forwards_again_seen_ = 0;
+  held_seen_ = forwards_again_seen_ = 0;
   disk_->take_sync_us();
   world_.say(fmt::format("node {} starts, boot {}", self_.member, replica_->boot()));
   if (!alone()) self_.network->started(self_.member, replica_->boot());
@@ -328,7 +328,7 @@ void Server::after_step() {
   const replica::Status s = replica_->status();
   if (s.snapshot_index > snapshots_seen_) world_.cover(kSnapshots);
   snapshots_seen_ = s.snapshot_index;
-  world_.cover(kRefusedProposals, s.proposals_refused - std::exchange(refused_seen_, s.proposals_refused));
+  world_.cover(kHeldProposals, s.proposals_held - std::exchange(held_seen_, s.proposals_held));
   world_.cover(kForwardsAgain, s.forwards_again - std::exchange(forwards_again_seen_, s.forwards_again));
   if (!checked_ && serving_) {
     checked_ = true;

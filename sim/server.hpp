@@ -179,7 +179,7 @@ class Server : public replica::Clock, private replica::Listener, private replica
   double awake_us_ = 0;
   int64_t last_reading_us_ = 0, disconnect_us_ = 0;
   bool serving_ = false, checked_ = false, failing_ = false, stuck_ = false, reads_nothing_ = false;
-  uint64_t snapshots_seen_ = 0, refused_seen_ = 0, forwards_again_seen_ = 0;  // of the replica's counters
+  uint64_t snapshots_seen_ = 0, held_seen_ = 0, forwards_again_seen_ = 0;  // of the replica's counters
   Membership self_;
   double rate_;
   int64_t sync_us_ = 0;  // of this turn so far

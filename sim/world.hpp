@@ -81,7 +81,7 @@ namespace cleat::sim {
   V(kMarksLifted, "inherited marks lifted")                       \
   V(kStateReplaced, "snapshots installed")                        \
   V(kTransfers, "transfers of leadership")                        \
-  V(kRefusedProposals, "proposals refused")                       \
+  V(kHeldProposals, "turns that waited for a hand-over")          \
   V(kForwardsAgain, "forwards sent again")                        \
   V(kFollowerReads, "reads on followers")                         \
   V(kMemberChanges, "membership changes")                         \

@@ -255,6 +255,7 @@ TEST(Cluster, LeadershipIsHandedOver) {
   const uint64_t old = c.leader();
   const uint64_t next = old % 3 + 1;
   c.at(old).group->transfer(next);
+  EXPECT_TRUE(c.at(old).group->status().handing_over);
   c.settle();
   EXPECT_EQ(c.at(next).group->status().role, Role::kLeader);
   EXPECT_EQ(c.at(old).group->status().role, Role::kFollower);

@@ -176,6 +176,7 @@ GroupStatus Group::status() const {
   s.boot = c.boot;
   s.voters = c.voters;
   s.snapshot_wanted = c.snap_wanted;
+  s.handing_over = c.handing_over;
   return s;
 }
 

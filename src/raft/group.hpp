@@ -80,6 +80,8 @@ struct GroupStatus {
   uint64_t boot = 0;        // starts of this member
   uint64_t voters = 0;
   bool snapshot_wanted = false;  // a follower needs one and there is none
+  // transfer() is under way: nothing can be proposed until another leads, or an election timeout has passed.
+  bool handing_over = false;
 };
 
 // Rising ids. `outgoing` is not empty in a joint membership only.

@@ -96,6 +96,64 @@ TEST(Cluster, AForwardThatIsLostWithItsConnectionIsSentAgain) {
   EXPECT_GT(c.at(member).replica->status().forwards_again, 0u);
 }
 
+TEST(Cluster, AForwardThatWasGivenUpIsNotDoneLater) {
+  Cluster c;
+  c.leader();
+  const uint32_t member = c.follower();
+  lock::Command implicit = lock_of("held", "");
+  implicit.by = lock::By::kImplicit;
+  ASSERT_EQ(c.answer(member, implicit, 12)->result, Result::kGranted);
+  // What it says is lost, what it hears arrives: no other term comes.
+  c.spoil = [](std::string& message) {
+    if (kind_of(message) == PeerKind::kForward) message = "x";
+  };
+  ASSERT_EQ(c.ask(member, 9, lock_of("n", "given up")), Trouble::kNone);
+  lock::Command closed;
+  closed.verb = lock::Verb::kConnectionClosed;
+  ASSERT_EQ(c.ask(member, 12, closed), Trouble::kNone);
+  c.pass_ms(2500);
+  ASSERT_EQ(c.ask(member, 10, lock_of("m", "fresh")), Trouble::kNone);
+  c.pass_ms(1000);
+  c.spoil = nullptr;
+  c.pass_ms(1000);
+  for (const auto& h : c.at(member).heard.outcomes) EXPECT_NE(h.connection, 9u);
+  EXPECT_EQ(c.at(member).heard.outcomes.back().connection, 10u);
+  EXPECT_EQ(c.answer(c.leader(), lock_of("n", "other"))->result, Result::kGranted);
+  EXPECT_EQ(c.answer(c.leader(), lock_of("held", "other"))->result, Result::kGranted) << "its connection ended";
+  EXPECT_EQ(c.answer(member, lock_of("o", "after"))->result, Result::kGranted);
+}
+
+TEST(Cluster, WhatCannotBeProposedNowKeepsNobodyBusy) {
+  Cluster c;
+  const uint32_t leads = c.leader(), other = c.follower();
+  lock::Command short_one = lock_of("n", "t");
+  short_one.ttl_ms = 300;
+  ASSERT_EQ(c.answer(leads, short_one)->result, Result::kGranted);
+  auto& leader = *c.at(leads).replica;
+  // Its end is due, and the entry before it waits for others.
+  for (uint32_t id = 1; id <= 3; ++id)
+    if (id != leads) c.cut_off.insert(id);
+  ASSERT_EQ(c.ask(leads, 9, lock_of("m", "t")), Trouble::kNone);
+  c.pass_ms(400);
+  ASSERT_TRUE(leader.status().leads);
+  EXPECT_GT(leader.next_wake_us(), c.clock.now_us);
+  c.cut_off = {other};
+  c.pass_ms(200);
+  // It is due, and the leader waits for another to take over.
+  ASSERT_EQ(c.answer(leads, short_one)->result, Result::kGranted);
+  ASSERT_TRUE(leader.transfer(other).ok());
+  c.pass_ms(400);
+  ASSERT_TRUE(leader.status().leads);
+  ASSERT_EQ(c.ask(leads, 9, lock_of("o", "t")), Trouble::kNone);
+  leader.step();
+  EXPECT_GT(leader.status().proposals_held, 0u);
+  EXPECT_EQ(leader.status().proposals_refused, 0u);
+  EXPECT_GT(leader.next_wake_us(), c.clock.now_us);
+  c.cut_off = {};
+  c.pass_ms(1500);
+  EXPECT_TRUE(c.same_state());
+}
+
 TEST(Cluster, ReadsAndKeepAlivesOnAnyMember) {
   Cluster c;
   c.leader();

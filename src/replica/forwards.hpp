@@ -19,6 +19,11 @@ class Forwards {
   static constexpr int64_t kAgainUs = 300'000;     // unanswered for so long: sent again
   static constexpr size_t kMostBytes = 16u << 20;  // under way; beyond it nothing more is taken
 
+  // What clients ask is not sent again once it was under way for `patience_us`: they will have been answered UNKNOWN,
+  // asked elsewhere, and must not have it done behind their backs when a wire is mended. What ends their connections
+  // is sent until it is taken.
+  explicit Forwards(int64_t patience_us) : patience_us_(patience_us) {}
+
   // The message to send. Another term than before drops what was under way.
   const std::string& add(uint64_t term, std::string_view runs, int64_t now_us);
   void seen(const ForwardSeen&);
@@ -28,7 +33,10 @@ class Forwards {
   void again(uint64_t term, int64_t now_us, const Send& send) {
     enter(term);
     sent_us_ = now_us;
-    for (const Batch& b : batches_) send(b.message);
+    for (Batch& b : batches_) {
+      if (now_us - b.taken_us >= patience_us_) give_up(b);
+      send(b.message);
+    }
   }
   bool full() const { return bytes_ >= kMostBytes; }
   bool any() const { return !batches_.empty(); }
@@ -36,10 +44,14 @@ class Forwards {
  private:
   struct Batch {
     uint64_t number;
+    int64_t taken_us;
     std::string message;
+    bool given_up = false;
   };
   void enter(uint64_t term);
+  void give_up(Batch&);
 
+  int64_t patience_us_;
   std::deque<Batch> batches_;
   uint64_t term_ = 0, number_ = 0;
   size_t bytes_ = 0;

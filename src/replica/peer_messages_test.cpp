@@ -68,7 +68,7 @@ TEST(PeerMessages, AListLongerThanTheMessageTakesNoRoom) {
 }
 
 TEST(Forwards, AreSentAgainUntilTakenAndDieWithTheirTerm) {
-  Forwards f;
+  Forwards f(3'000'000);
   const std::string first = f.add(5, "a", 0), second = f.add(5, "b", 0);
   EXPECT_FALSE(f.overdue(Forwards::kAgainUs - 1));
   EXPECT_TRUE(f.overdue(Forwards::kAgainUs));

@@ -248,6 +248,7 @@ void Pump::leadership_lost() {
   ending_boots_.clear();
   slow_syncs_ = 0;
   proposed_index_ = 0;
+  held_back_ = false;
   std::erase_if(reads_, [](const WaitingRead& r) { return r.member != 0; });
   for (auto* waiting : {&keep_alives_, &barred_}) {
     for (const WaitingKeepAlive& k : *waiting)
@@ -320,8 +321,9 @@ std::optional<int64_t> Pump::next_wake_us() const {
   const auto due = [&](std::optional<int64_t> log_ms) {
     if (log_ms && log_clock_.leading()) wake_us = std::min(wake_us, now_us_ + *log_ms * 1000 - log_clock_.now_us());
   };
-  due(liveness_.next_ms());
-  due(machine_->next_due_ms());
+  // What is due can't be proposed now: a message or a tick tells when it can.
+  if (!held_back_) due(liveness_.next_ms());
+  if (!held_back_ && !under_way()) due(machine_->next_due_ms());
   return std::max(wake_us, now_us_);
 }
 

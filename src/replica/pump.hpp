@@ -211,7 +211,7 @@ class Pump final : public Replica, private lock::Sink {
   raft::MemberIds ids_;
   uint32_t leader_ = 0;  // another member; 0: none known, or this one
   PeerBook peers_;
-  Forwards forwards_;
+  Forwards forwards_{options_.forward_patience_us};
   Takings takings_;
   std::deque<std::pair<uint32_t, std::string>> forward_inbox_;
   std::map<uint64_t, AskedKeepAlive> asked_keep_alives_;
@@ -244,7 +244,8 @@ class Pump final : public Replica, private lock::Sink {
   bool drained_ = true;
   bool started_ = false;  // the commands of a new leader are proposed
   bool replaying_ = false;
-  bool log_full_ = false;  // the log met ENOSPC: the Ready is kept and nothing is answered until there is room
+  bool held_back_ = false;  // the last entry was not proposed: a hand-over, or too much that is not committed
+  bool log_full_ = false;   // the log met ENOSPC: the Ready is kept and nothing is answered until there is room
   bool snapshot_asked_ = false;
   bool stopped_ = false;  // simulator: a sync failed; nothing more may be said
   Status status_;

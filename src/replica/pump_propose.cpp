@@ -28,9 +28,9 @@ Trouble Pump::begin_run(const base::ConnectionRef& from) {
   return Trouble::kNone;
 }
 
-// This turn's entry is full: the next turn comes at once, unless the log waits for room.
+// This turn's entry is full: the next turn comes at once, unless it would be full as well.
 Trouble Pump::busy() const {
-  return ready_ ? Trouble::kNoQuorum : Trouble::kBusy;
+  return ready_ || held_back_ ? Trouble::kNoQuorum : Trouble::kBusy;
 }
 
 Trouble Pump::add(const lock::Command& c) {
@@ -70,6 +70,11 @@ void Pump::propose_turn() {
   if (phase_ == Phase::kFollowing) return forward_turn();
   if (phase_ == Phase::kElected) return;
   if (phase_ == Phase::kServing) turn_members();
+  held_back_ = group_->status().handing_over && !base::mutant("refused_proposal_remembered");
+  if (held_back_) {
+    status_.proposals_held += !entry_.empty();
+    return;
+  }
   const size_t clients = entry_.commands();
   const auto before = entry_.mark();
   const bool own = add_own_commands();
@@ -86,6 +91,7 @@ void Pump::propose_turn() {
     started_ = false;
     ending_boots_.clear();
     ++status_.proposals_refused;
+    held_back_ = true;
     if (own) liveness_.refused();
     return;
   }

@@ -102,6 +102,7 @@ struct Options {
   uint32_t election_ticks = 10;             // without a leader for 1 to 2 times this: an election
   int64_t slow_sync_us = 250'000;           // a leader whose syncs last longer, four in a row, hands over
   int64_t patience_us = 2'000'000;          // how long reads and keep-alives wait for a leader
+  int64_t forward_patience_us = 3'000'000;  // what a leader did not take in that time is not sent to it again
   uint64_t seed = 1;                        // election timeouts, context ids
   raft::VirtualDisk* disk = nullptr;        // simulator
   storage::FileSystem* files = nullptr;     // simulator; null: the real one
@@ -130,7 +131,7 @@ struct Status {
   uint64_t term = 0, commit = 0, applied = 0, log_bytes = 0, snapshot_index = 0, free_bytes = 0;
   bool disk_full = false, snapshotting = false;
   uint64_t keep_alives_answered = 0, keep_alives_missed = 0, turns = 0, syncs = 0, entries = 0, commands = 0;
-  uint64_t elections = 0, stepped_down = 0, forwards = 0, forwards_again = 0, proposals_refused = 0,
+  uint64_t elections = 0, stepped_down = 0, forwards = 0, forwards_again = 0, proposals_refused = 0, proposals_held = 0,
            snapshots_installed = 0, durable = 0;
   int64_t last_sync_us = 0;  // how long the last synced write took
 };

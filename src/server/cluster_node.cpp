@@ -103,6 +103,8 @@ replica::Options ClusterNode::replica_options() {
   options.tick_us = config_.heartbeat_ms * 1000;
   options.election_ticks = static_cast<uint32_t>(config_.election_heartbeats);
   options.slow_sync_us = config_.slow_sync_ms * 1000;
+  // What is on a connection by then may stay there for as long as members wait for each other's acknowledgement.
+  options.forward_patience_us = std::max(config_.undecided_wait_ms / 2, config_.undecided_wait_ms - 2'000) * 1000;
   options.seed = random_seed();
   options.member = identity.member;
   options.incarnation = identity.incarnation;

@@ -96,6 +96,7 @@ pub struct CStatus {
     voters: u64,
     role: u32,
     snap_wanted: bool,
+    handing_over: bool,
 }
 
 #[repr(C)]
@@ -517,5 +518,6 @@ pub unsafe extern "C" fn ce_status(g: *const CGroup, out: *mut CStatus) {
         voters: v.voters,
         role: v.role,
         snap_wanted: v.snap_wanted,
+        handing_over: v.handing_over,
     };
 }
