@@ -18,7 +18,7 @@ namespace {
 using client::Reply;
 using client::Words;
 
-constexpr milliseconds kPause{200}, kSayEvery{2'000};
+constexpr milliseconds kPause{200}, kSayAgain{10'000}, kMeeting{2'000};
 constexpr int64_t kNearlyThere = 1'000;  // entries behind at which a vote is asked for; the leader decides
 
 client::TimePoint after(milliseconds time) {
@@ -75,7 +75,7 @@ class Progress {
   void say(const std::string& line) {
     if (line == last_ && boot_clock::now() < again_) return;
     last_ = line;
-    again_ = after(kSayEvery);
+    again_ = after(kSayAgain);
     std::FILE* out = common_.json ? stderr : stdout;
     std::fputs((line + "\n").c_str(), out);
     std::fflush(out);
@@ -118,7 +118,7 @@ int wait_until(const Common& common, ClusterTalk& talk, client::TimePoint deadli
 // A learner's way to its vote. Whoever runs this may be interrupted: the same command goes on.
 int promote_when_ready(const Common& common, ClusterTalk& talk, const std::string& name, client::TimePoint deadline) {
   Progress progress(common);
-  const client::TimePoint met = after(kSayEvery);  // members need a moment to find it
+  const client::TimePoint met = after(kMeeting);  // members need a moment to find it
   for (;;) {
     const auto status = talk.status();
     if (is_bad(status) && boot_clock::now() >= deadline) return told(common, status);

@@ -81,7 +81,10 @@ const Reply* find_member(const Reply& status, std::string_view name) {
 }
 
 std::string progress_text(const Reply& member) {
-  if (!member.integer_at("up")) return "is not reached at " + escaped(member.text_at("peer")) + ": does it run?";
+  if (!member.integer_at("up")) {
+    return "is not reached at " + escaped(member.text_at("peer")) +
+           ": does it run? (cleat cluster remove takes it out again)";
+  }
   if (const Reply* percent = member.find("snapshot"); percent && percent->is_integer()) {
     return "gets a snapshot: " + std::to_string(percent->integer) + "%";
   }

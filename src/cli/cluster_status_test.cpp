@@ -85,7 +85,8 @@ TEST(ClusterStatus, FineIsALeaderAndAMajority) {
 }
 
 TEST(ClusterStatus, Progress) {
-  EXPECT_EQ(progress_text(member("d", 4, "learner", false, false)), "is not reached at 127.0.0.1:1: does it run?");
+  EXPECT_EQ(progress_text(member("d", 4, "learner", false, false)),
+            "is not reached at 127.0.0.1:1: does it run? (cleat cluster remove takes it out again)");
   EXPECT_EQ(progress_text(member("d", 4, "learner", true, false)), "gets a snapshot: 40%");
   EXPECT_EQ(progress_text(member("d", 4, "learner", true, true)), "is 12 entries behind");
   EXPECT_EQ(progress_text(member("d", 1, "learner", true, true)), "has caught up");
