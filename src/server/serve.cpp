@@ -81,8 +81,8 @@ void fit_connections(Config& config) {
 void greet(const Config& config, const net::Address& address) {
   spdlog::info("listening on {}, data in {}", address.text(), config.data);
   const std::string host = address.host == "127.0.0.1" ? "" : "-h " + address.host + " ";  // which is redis-cli's own
-  spdlog::info("lock something: redis-cli {}-p {} LOCK orders WAIT 0   or: cleat run --server {} orders -- sleep 5", host,
-               address.port, address.text());
+  spdlog::info("lock something: redis-cli {}-p {} LOCK orders WAIT 0   or: cleat run --server {} orders -- sleep 5",
+               host, address.port, address.text());
 }
 
 struct Node {

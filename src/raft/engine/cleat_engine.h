@@ -191,8 +191,8 @@ typedef struct {
   uint64_t log_bytes;   // of entries since the last cut, to within 256 KiB
   uint64_t disk_bytes;  // of log files in use
   uint64_t voters;
-  uint32_t role;     // 0 follower, 1 pre-candidate, 2 candidate, 3 leader
-  bool snap_wanted;  // a follower needs a snapshot and there is none
+  uint32_t role;      // 0 follower, 1 pre-candidate, 2 candidate, 3 leader
+  bool snap_wanted;   // a follower needs a snapshot and there is none
   bool handing_over;  // a leader that asked another to take over: it takes no proposal until that ends
 } ce_status_view;
 void ce_status(const ce_group* group, ce_status_view* out);
