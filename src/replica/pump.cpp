@@ -27,8 +27,7 @@ Pump::Pump(Options options, Clock& clock, Listener& listener)
       snapshots_(files_, options_, [this](int level, std::string_view line) { listener_.on_log(level, line); }),
       members_(options_.founders),
       sender_(files_, options_.dir + "/snapshots"),
-      receiver_(files_, options_.dir + "/snapshots",
-                options_.files == nullptr ? std::launch::async : std::launch::deferred) {}
+      receiver_(files_, options_.dir + "/snapshots", own_thread()) {}
 
 bool Pump::step() {
   ++status_.turns;
@@ -183,7 +182,8 @@ void Pump::install_snapshot() {
   const raft::SnapshotMark mark = ready_->snapshot();
   CLEAT_CHECK(prepared_ && prepared_->index == mark.index, "Raft takes over only the snapshot that was loaded");
   snapshots_.abandon(*machine_);
-  machine_ = std::move(prepared_->machine);
+  freeing_ = std::async(own_thread(),
+                        [old = std::exchange(machine_, std::move(prepared_->machine))]() mutable { old.reset(); });
   members_ = std::move(prepared_->members);
   prepared_.reset();
   applied_ = mark.index;
@@ -316,7 +316,7 @@ std::optional<int64_t> Pump::next_wake_us() const {
   if (solo() && (!entry_.empty() || !reads_.empty() || !keep_alives_.empty() || !barred_.empty() ||
                  liveness_.tickets() || under_way() || phase_ == Phase::kStarting))
     return now_us_;
-  if (group_->has_ready() || receiver_.whole()) return now_us_;
+  if (group_->has_ready() || receiver_.whole() || loaded()) return now_us_;
   int64_t wake_us = ticked_us_ + options_.tick_us;
   const auto due = [&](std::optional<int64_t> log_ms) {
     if (log_ms && log_clock_.leading()) wake_us = std::min(wake_us, now_us_ + *log_ms * 1000 - log_clock_.now_us());

@@ -161,7 +161,11 @@ class Pump final : public Replica, private lock::Sink {
   void meet(uint32_t member, const PeerState&);
   void turn_peers();
   void turn_transfers();
-  void use_snapshot(const SnapshotReceiver::Whole&);
+  void load_snapshot(SnapshotReceiver::Whole);
+  void use_snapshot();
+  std::launch own_thread() const {  // in the simulator inline
+    return options_.files == nullptr ? std::launch::async : std::launch::deferred;
+  }
   void end_boots();
   void boots_ended();
   void hand_over_if_ailing();
@@ -227,12 +231,24 @@ class Pump final : public Replica, private lock::Sink {
   std::map<uint32_t, uint32_t> ending_boots_;
   SnapshotSender sender_;
   SnapshotReceiver receiver_;
+  bool loaded() const {
+    return loading_ && loading_->done.wait_for(std::chrono::seconds(0)) != std::future_status::timeout;
+  }
   struct Prepared {
     uint64_t index = 0;
     std::unique_ptr<lock::Machine> machine;
     Members members;
   };
-  std::optional<Prepared> prepared_;  // received, loaded, and not yet taken over by Raft
+  // A received snapshot on its way into a machine of its own, on a thread of its own: a million locks take half a
+  // second, in which this member goes on answering heartbeats and clients.
+  struct Loading {
+    SnapshotReceiver::Whole whole;
+    std::unique_ptr<lock::Machine> machine;
+    std::future<base::Result<Snapshots::Loaded>> done;  // its thread uses the machine
+  };
+  std::optional<Loading> loading_;
+  std::optional<Prepared> prepared_;  // loaded, and not yet taken over by Raft
+  std::future<void> freeing_;         // the state that a snapshot took the place of
   uint64_t log_floor_bytes_ = 0, snapshots_seen_ = 0;
   int64_t told_state_us_ = 0, handed_over_us_ = 0, complained_us_ = 0;
   int slow_syncs_ = 0;

@@ -250,6 +250,11 @@ void Pump::boots_ended() {
 void Pump::took(uint32_t member, const SnapshotOffer& offer) {
   if (offer.index <= applied_)
     return step_raft(member, offer.wire, offer.index), answer_snapshot(member, offer.index, true);
+  if (loading_ && loading_->whole.index == offer.index) {  // by another leader now
+    loading_->whole.from = member;
+    loading_->whole.wire = offer.wire;
+    return;
+  }
   if (const base::Status s = receiver_.offered(member, offer, now_us_); !s.ok()) {
     complain("a snapshot cannot be received: " + s.message());
     answer_snapshot(member, offer.index, false);
@@ -276,24 +281,32 @@ void Pump::turn_transfers() {
   const uint64_t index = receiver_.index();
   receiver_.ask(now_us_, [&](uint32_t to, const std::string& m) { options_.outbox->send(to, m); });
   if (ready_) return;
-  const auto whole = receiver_.take_whole();
+  if (loaded()) use_snapshot();
+  if (loading_) return;
+  auto whole = receiver_.take_whole();
   if (!whole) return;
-  if (whole->ok()) return use_snapshot(**whole);
+  if (whole->ok()) return load_snapshot(**std::move(whole));
   complain("a received snapshot is not used: " + whole->status().message());
   answer_snapshot(from, index, false);
 }
 
-void Pump::use_snapshot(const SnapshotReceiver::Whole& whole) {
-  Prepared p{whole.index, std::make_unique<lock::Machine>(), {}};
-  auto loaded = snapshots_.load_file(whole.path, *p.machine);
+void Pump::load_snapshot(SnapshotReceiver::Whole whole) {
+  Loading& l = loading_.emplace(Loading{std::move(whole), std::make_unique<lock::Machine>(), {}});
+  l.done = std::async(own_thread(), [this, path = l.whole.path, machine = l.machine.get()] {
+    return snapshots_.load_file(path, *machine);
+  });
+}
+
+void Pump::use_snapshot() {
+  auto loaded = loading_->done.get();
+  Loading l = *std::exchange(loading_, std::nullopt);
   if (!loaded.ok()) {
     complain("a received snapshot is not used: " + loaded.status().message());
-    return answer_snapshot(whole.from, whole.index, false);
+    return answer_snapshot(l.whole.from, l.whole.index, false);
   }
-  p.members = std::move(loaded->members);
-  prepared_ = std::move(p);
-  step_raft(whole.from, whole.wire, whole.index);
-  answer_snapshot(whole.from, whole.index, true);
+  prepared_ = Prepared{l.whole.index, std::move(l.machine), std::move(loaded->members)};
+  step_raft(l.whole.from, l.whole.wire, l.whole.index);
+  answer_snapshot(l.whole.from, l.whole.index, true);
 }
 
 // A leader that can't write, or writes slowly, holds all others up.

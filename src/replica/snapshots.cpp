@@ -31,7 +31,7 @@ base::Result<std::optional<Snapshots::Loaded>> Snapshots::load(lock::Machine& ma
   return std::optional(*std::move(loaded));
 }
 
-base::Result<Snapshots::Loaded> Snapshots::load_file(const std::string& path, lock::Machine& machine) {
+base::Result<Snapshots::Loaded> Snapshots::load_file(const std::string& path, lock::Machine& machine) const {
   auto reader = storage::SnapshotReader::open(files_, path);
   if (!reader.ok()) return reader.status();
   const storage::SnapshotHeader header = (*reader)->header();

@@ -28,7 +28,8 @@ class Snapshots {
   };
   // Loads the newest snapshot into an empty machine. None: there is none. kCorrupt names the file.
   base::Result<std::optional<Loaded>> load(lock::Machine&);
-  base::Result<Loaded> load_file(const std::string& path, lock::Machine&);
+  // On any thread, also while another writes a snapshot.
+  base::Result<Loaded> load_file(const std::string& path, lock::Machine&) const;
   // Once the directory is ours: removes what a crash left behind.
   void clean(uint64_t keep_from);
 
