@@ -66,6 +66,7 @@ ce_options to_c(const Options& o) {
   c.max_uncommitted_bytes = o.max_uncommitted_bytes;
   c.max_apply_bytes = o.max_apply_bytes;
   c.election_ticks = o.election_ticks;
+  c.quiet_commits = o.quiet_commits;
   c.ignore_bound = base::mutant("lower_bound_ignored");
   c.disk = o.disk ? o.disk->handle() : nullptr;
   return c;
@@ -111,6 +112,10 @@ void Group::campaign() {
 
 Dropped Group::step(uint64_t peer, Bytes message, uint64_t snapshot_index) {
   return static_cast<Dropped>(ce_step(group_, peer, to_c(message), snapshot_index));
+}
+
+Dropped Group::learn_commit(uint64_t peer, uint64_t term, uint64_t index) {
+  return static_cast<Dropped>(ce_learn_commit(group_, peer, term, index));
 }
 
 std::optional<ReadContext> Group::read_index() {

@@ -63,6 +63,9 @@ struct Options {
   uint64_t max_uncommitted_bytes = 64u << 20;
   uint64_t max_apply_bytes = 16u << 20;
   uint32_t election_ticks = 10;
+  // An advance of the commit index alone is told to nobody: appends and heartbeats carry it, and the caller tells those
+  // who wait for it (learn_commit).
+  bool quiet_commits = false;
 
   VirtualDisk* disk = nullptr;  // simulator; must outlive the Group
 };
@@ -165,6 +168,10 @@ class Group {
   // `snapshot_index`, whose state the caller has loaded: the next Ready may ask for it.
   static constexpr uint64_t kNoSnapshot = 0, kAnySnapshot = UINT64_MAX;
   Dropped step(uint64_t peer, Bytes message, uint64_t snapshot_index = kNoSnapshot);
+
+  // The leader of that term says that entries up to `index` are committed; it may say so only of what this member has
+  // acknowledged to it in that term (Progress::match). As a heartbeat tells it, without an answer.
+  Dropped learn_commit(uint64_t peer, uint64_t term, uint64_t index);
 
   // A linearizable read: answer it once applied up to the index that comes back with this context. None: not the
   // leader, or nothing of its term is committed yet. May never come back (leadership lost): time out, and ask with a

@@ -21,7 +21,7 @@ EntryView to_view(const ce_entry* entries, size_t count, size_t i) {
 MessageView to_view(const ce_message* messages, size_t count, size_t i) {
   CLEAT_CHECK(i < count, "a message that the Ready has");
   const ce_message& m = messages[i];
-  return {m.to, to_span(m.wire), m.kind, m.flags != 0};
+  return {m.to, to_span(m.wire), m.commit, m.kind, m.flags != 0};
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ struct EntryView {
 struct MessageView {
   uint64_t to = 0;
   Bytes wire;             // opaque
+  uint64_t commit = 0;    // that the receiver knows of afterwards, if it takes the message
   uint8_t kind = 0;       // eraftpb.MessageType, for counting
   bool snapshot = false;  // the snapshot's file goes first; report_snapshot() after
 };

@@ -33,6 +33,22 @@ TEST(Cluster, EveryMemberAnswersFromItsOwnApply) {
   EXPECT_TRUE(c.same_state());
 }
 
+// What others acknowledged while more was asked is answered before the disk has the next entry.
+TEST(Cluster, AnswersDoNotWaitForTheNextEntrysSync) {
+  Cluster c;
+  const uint32_t leader = c.leader();
+  auto& heard = c.at(leader).heard;
+  ASSERT_EQ(c.ask(leader, 7, lock_of("first", "t")), Trouble::kNone);
+  c.turn();
+  c.turn();
+  ASSERT_TRUE(heard.outcomes.empty());
+  ASSERT_TRUE(heard.waits.empty());
+  ASSERT_EQ(c.ask(leader, 8, lock_of("second", "t")), Trouble::kNone);
+  c.turn();
+  EXPECT_EQ(heard.outcomes.size(), 1u);
+  EXPECT_EQ(heard.waits, std::vector<size_t>{1});
+}
+
 TEST(Cluster, AHoldStandsOnAllMembers) {
   Cluster c;
   c.leader();

@@ -12,10 +12,12 @@ namespace cleat::replica::testing {
 struct ClusterRecorder : Recorder {
   std::vector<uint64_t> terms;
   int replaced = 0;
+  std::vector<size_t> waits;  // outcomes that had been told at each on_wait()
   std::map<uint64_t, base::Status> changes;
   Members members;
   void on_term(uint64_t term) override { terms.push_back(term); }
   void on_state_replaced() override { ++replaced; }
+  void on_wait() override { waits.push_back(outcomes.size()); }
   void on_members_changed(uint64_t cookie, const base::Status& s) override { changes[cookie] = s; }
   void on_members(const Members& m) override { members = m; }
 };

@@ -80,6 +80,7 @@ base::Status Pump::open_group() {
   o.election_ticks = options_.election_ticks;
   o.disk = options_.disk;
   o.snapshot = loaded_;
+  o.quiet_commits = !alone();
   o.prefill = options_.disk == nullptr;
   auto group = raft::Group::open(o);
   if (!group.ok()) return group.status();

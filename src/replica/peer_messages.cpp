@@ -86,9 +86,11 @@ void fields(Walk& walk, M& m) {
     walk(m.index), walk(m.offset);
   } else if constexpr (std::is_same_v<T, SnapshotPiece>) {
     walk(m.index), walk(m.offset), walk(m.bytes);
-  } else {
-    static_assert(std::is_same_v<T, SnapshotDone>);
+  } else if constexpr (std::is_same_v<T, SnapshotDone>) {
     walk(m.index), walk(m.ok);
+  } else {
+    static_assert(std::is_same_v<T, Committed>);
+    walk(m.term), walk(m.index);
   }
 }
 
@@ -125,6 +127,7 @@ CLEAT_MESSAGE(SnapshotOffer, PeerKind::kSnapshotOffer)
 CLEAT_MESSAGE(SnapshotGet, PeerKind::kSnapshotGet)
 CLEAT_MESSAGE(SnapshotPiece, PeerKind::kSnapshotPiece)
 CLEAT_MESSAGE(SnapshotDone, PeerKind::kSnapshotDone)
+CLEAT_MESSAGE(Committed, PeerKind::kCommitted)
 #undef CLEAT_MESSAGE
 // NOLINTEND(bugprone-macro-parentheses)
 

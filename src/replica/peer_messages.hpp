@@ -24,6 +24,7 @@ enum class PeerKind : uint8_t {
   kSnapshotGet = 11,
   kSnapshotPiece = 12,
   kSnapshotDone = 13,
+  kCommitted = 14,
 };
 
 // Runs that the sender's connections asked for, as the body of an entry without a stamp. A leader takes those of its
@@ -102,6 +103,11 @@ struct SnapshotDone {
   bool ok = false;
 };
 
+// The sender leads that term; entries up to this one are committed, and the receiver acknowledged them to it.
+struct Committed {
+  uint64_t term = 0, index = 0;
+};
+
 inline PeerKind kind_of(std::string_view message) {
   return message.empty() ? PeerKind{} : static_cast<PeerKind>(message[0]);
 }
@@ -119,6 +125,7 @@ std::string encode(const SnapshotOffer&);
 std::string encode(const SnapshotGet&);
 std::string encode(const SnapshotPiece&);
 std::string encode(const SnapshotDone&);
+std::string encode(const Committed&);
 
 // False: malformed, or another kind; `out` is then unspecified.
 bool decode(std::string_view message, Forward& out);
@@ -133,5 +140,6 @@ bool decode(std::string_view message, SnapshotOffer& out);
 bool decode(std::string_view message, SnapshotGet& out);
 bool decode(std::string_view message, SnapshotPiece& out);
 bool decode(std::string_view message, SnapshotDone& out);
+bool decode(std::string_view message, Committed& out);
 
 }  // namespace cleat::replica

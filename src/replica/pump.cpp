@@ -51,6 +51,7 @@ bool Pump::step() {
   drive();
   if (!stopped_) settle();
   if (!stopped_ && !ready_) turn_snapshot();
+  if (!alone() && !stopped_) tell_commits();
   if (!alone()) options_.outbox->flush();
   drained_ = true;
   return !solo() || ready_ || under_way() || !reads_.empty() || !keep_alives_.empty() || !entry_.empty() ||
@@ -72,17 +73,27 @@ void Pump::drive() {
     }
     if (base::mutant("answer_before_sync"))
       for (size_t i = 0; i < ready_->entry_count(); ++i) apply(ready_->entry(i));
+    // What a leader's Ready decides is on disk already; its clients need not wait while new entries get there. Another
+    // member acknowledges first: its leader waits for that.
+    if (phase_ != Phase::kFollowing && ready_->must_sync() && ready_->committed_count() > 0) {
+      apply_committed();
+      listener_.on_wait();
+    }
     if (!persist()) return;
     send_messages(true);
     if (ready_->has_snapshot()) install_snapshot();
-    for (size_t i = 0; i < ready_->committed_count(); ++i)
-      if (ready_->committed(i).index > applied_) apply(ready_->committed(i));
+    apply_committed();
     for (size_t i = 0; i < ready_->read_count(); ++i) proofs_.confirmed(ready_->read(i).context, ready_->read(i).index);
     ready_.reset();
     group_->applied(applied_);
   }
   prepared_.reset();
   serve_if_started();
+}
+
+void Pump::apply_committed() {
+  for (size_t i = 0; i < ready_->committed_count(); ++i)
+    if (ready_->committed(i).index > applied_) apply(ready_->committed(i));
 }
 
 // A leader's may leave before its own disk has the entries: then the others write while it writes.
@@ -92,6 +103,7 @@ void Pump::send_messages(bool late) {
   for (size_t i = 0; i < n; ++i) {
     const raft::MessageView m = late ? ready_->late_message(i) : ready_->message(i);
     const auto to = static_cast<uint32_t>(m.to);
+    if (m.commit != 0) commits_.told(to, m.commit);
     if (!m.snapshot) {
       options_.outbox->send(to, encode_raft(chars(m.wire)));
       continue;
@@ -105,7 +117,7 @@ void Pump::send_messages(bool late) {
     sender_.end(to);
     group_->report_snapshot(m.to, false);
   }
-  if (!late && n > 0 && ready_->must_sync()) options_.outbox->flush();
+  if (n > 0 && ready_->must_sync()) options_.outbox->flush();
 }
 
 bool Pump::persist() {
@@ -214,6 +226,7 @@ void Pump::watch_leadership() {
   if (leads && phase_ == Phase::kFollowing) {
     phase_ = Phase::kElected;
     proofs_.drop();
+    commits_.clear();
     takings_.clear();
     ended_boots_.clear();
     if (base::mutant("lead_before_noop")) lead_begins();
@@ -263,6 +276,7 @@ void Pump::leadership_lost() {
 void Pump::on_outcome(const lock::Outcome& o) {
   if (!replaying_ && o.to.connection != 0 && o.to.member == options_.member && o.to.boot == boot_)
     listener_.on_outcome(o);
+  if (o.to.member != options_.member && phase_ != Phase::kFollowing) commits_.wanted(o.to.member, applied_);
 }
 
 void Pump::on_event(const lock::Event& e) {
@@ -318,6 +332,7 @@ std::optional<int64_t> Pump::next_wake_us() const {
     return now_us_;
   if (group_->has_ready() || receiver_.whole() || loaded()) return now_us_;
   int64_t wake_us = ticked_us_ + options_.tick_us;
+  if (phase_ != Phase::kFollowing) wake_us = std::min(wake_us, commits_.next_wake_us().value_or(wake_us));
   const auto due = [&](std::optional<int64_t> log_ms) {
     if (log_ms && log_clock_.leading()) wake_us = std::min(wake_us, now_us_ + *log_ms * 1000 - log_clock_.now_us());
   };

@@ -14,6 +14,7 @@
 #include "lock/entry.hpp"
 #include "raft/group.hpp"
 #include "raft/ready.hpp"
+#include "replica/commit_news.hpp"
 #include "replica/forwards.hpp"
 #include "replica/liveness.hpp"
 #include "replica/log_clock.hpp"
@@ -123,6 +124,7 @@ class Pump final : public Replica, private lock::Sink {
   void drive();
   bool persist();
   void apply(const raft::EntryView&);
+  void apply_committed();
   void lead_begins();
   void serve_if_started();
   void check_space();
@@ -150,6 +152,9 @@ class Pump final : public Replica, private lock::Sink {
   void took(const Vouches&);
   void took(uint32_t member, const SnapshotOffer&);
   void took(uint32_t member, const SnapshotPiece&);
+  void took(uint32_t member, const Committed&);
+  void complain_of_loss(uint32_t member);
+  void tell_commits();  // pump_commits.cpp
   void answer_snapshot(uint32_t member, uint64_t index, bool ok);
   void keep_alive_from(uint32_t member, const KeepAlive&);
   void complain(const std::string& line);  // seldom
@@ -229,6 +234,7 @@ class Pump final : public Replica, private lock::Sink {
   std::deque<AskedChange> changes_;
   std::map<uint32_t, uint32_t> ended_boots_;  // told to the log by this leader
   std::map<uint32_t, uint32_t> ending_boots_;
+  CommitNews commits_;
   SnapshotSender sender_;
   SnapshotReceiver receiver_;
   bool loaded() const {

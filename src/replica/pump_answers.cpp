@@ -57,6 +57,7 @@ void Pump::settle() {
       listener_.on_read(r.cookie, Trouble::kNone);
     } else {
       options_.outbox->send(r.member, encode(ReadAnswer{term_, r.cookie, applied_}));
+      commits_.wanted(r.member, applied_);
     }
   }
   for (const WaitingKeepAlive& k : settled_keep_alives_) {

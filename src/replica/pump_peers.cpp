@@ -77,6 +77,8 @@ void Pump::receive(uint32_t member, std::string_view message) {
         });
       case PeerKind::kSnapshotPiece:
         return taken<SnapshotPiece>(message, [&](const SnapshotPiece& m) { took(member, m); });
+      case PeerKind::kCommitted:
+        return taken<Committed>(message, [&](const Committed& m) { took(member, m); });
       case PeerKind::kSnapshotDone:
         return taken<SnapshotDone>(message, [&](const SnapshotDone& m) {
           if (sender_.end(member, m.index)) group_->report_snapshot(member, m.ok);
@@ -96,13 +98,17 @@ void Pump::complain(const std::string& line) {
 
 void Pump::step_raft(uint32_t member, std::string_view wire, uint64_t snapshot_index) {
   const raft::Dropped dropped = group_->step(member, std::as_bytes(std::span(wire)), snapshot_index);
-  if (dropped == raft::Dropped::kCommitPastLog)
-    complain("member " + std::to_string(member) + " or this one lost entries of the log that it had acknowledged: " +
-             "was a disk restored? Remove the member whose disk is older, and add it again with an empty directory");
+  if (dropped == raft::Dropped::kCommitPastLog) complain_of_loss(member);
+}
+
+void Pump::complain_of_loss(uint32_t member) {
+  complain("member " + std::to_string(member) + " or this one lost entries of the log that it had acknowledged: " +
+           "was a disk restored? Remove the member whose disk is older, and add it again with an empty directory");
 }
 
 void Pump::peer_up(uint32_t member, uint32_t boot, uint32_t level) {
   peers_.up(member, boot, level);
+  commits_.forget(member);
   tell_state(member);
   // What was under way on the connection before this one may be lost.
   if (member == leader_ && phase_ == Phase::kFollowing && forwards_.any()) {
@@ -113,6 +119,7 @@ void Pump::peer_up(uint32_t member, uint32_t boot, uint32_t level) {
 
 void Pump::peer_down(uint32_t member) {
   peers_.down(member);
+  commits_.forget(member);
   group_->report_unreachable(member);
 }
 

@@ -72,6 +72,8 @@ class Listener : public lock::Sink {
   // The membership that is in force, after each change of it; and those who joined while this member was away, as soon
   // as they say so themselves: all these are to be dialed.
   virtual void on_members(const Members&) {}
+  // The pump is about to wait for its disk, for entries that nothing told so far depends on: all that may be sent now.
+  virtual void on_wait() {}
   // An entry is about to be applied; `replayed`: it was decided before this start, and nothing else is told of it. For
   // tests and models that follow the log.
   virtual void on_entry(uint64_t index, uint64_t term, std::string_view entry, bool replayed) {

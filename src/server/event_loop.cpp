@@ -81,10 +81,14 @@ void EventLoop::turn(bool may_wait) {
     input_left = input_left || members_->input_left();
   }
   service_.finish_turn(input_left);
-  for (Connection* c : service_.touched()) flush(*c);
+  send_touched();
   service_.destroy_gone();
   service_.turn_ended();
   tell_watchdog();
+}
+
+void EventLoop::send_touched() {
+  for (Connection* c : service_.touched()) flush(*c);
 }
 
 void EventLoop::take(std::span<net::Ready> ready) {

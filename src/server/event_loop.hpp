@@ -35,6 +35,8 @@ class EventLoop {
   asio::io_context& io() { return io_; }
   // One turn, waiting for input if `may_wait`.
   void turn(bool may_wait);
+  // For Service: sends what was written for clients so far in this turn.
+  void send_touched();
   // For Service: the socket of a connection that ended.
   void close_socket(Connection&);
 

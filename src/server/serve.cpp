@@ -98,6 +98,7 @@ int run_node(Node& node, const net::ServiceNotify& notify) {
   around.set_log_level = set_log_level;
   around.silent_ms = [](const Connection& c) { return net::silent_ms(c.fd); };
   around.close_socket = [&loop](Connection& c) { loop->close_socket(c); };
+  around.send_touched = [&loop] { loop->send_touched(); };
   ClusterNode cluster(node.config, node.secret, clock);
   around.cluster_facts = [&cluster] { return cluster.facts(); };
   around.on_members = [&cluster](const replica::Members& members) { cluster.set_members(members); };

@@ -36,6 +36,8 @@ struct Surroundings {
   std::function<int64_t(const Connection&)> silent_ms;
   // The connection's socket is to be closed; it is destroyed soon after.
   std::function<void(Connection&)> close_socket;
+  // The touched connections' output may be sent now: the replica is about to wait for its disk. Within its step().
+  std::function<void()> send_touched;
   // What MEMBERS tells beside what the replica knows; `member` and `boot` are filled in by the service.
   std::function<ClusterFacts()> cluster_facts;
   // The membership in force, whenever the replica tells it; within its step(), or while it is opened.
@@ -96,6 +98,7 @@ class Service final : public replica::Listener {
   void on_log(int level, std::string_view line) override;
   void on_term(uint64_t term) override;
   void on_state_replaced() override;
+  void on_wait() override;
   void on_members_changed(uint64_t cookie, const base::Status&) override;
   void on_members(const replica::Members&) override;
 

@@ -45,6 +45,10 @@ void Service::on_outcome(const Outcome& o) {
   }
 }
 
+void Service::on_wait() {
+  if (around_.send_touched) around_.send_touched();
+}
+
 void Service::answer_outcome(Connection& c, const Outcome& o) {
   const auto is_it = [&](const Pending& p) { return p.kind == Pending::Kind::kChange && p.seq == o.seq; };
   if (!c.has_pending() || !is_it(c.front())) return;  // of a request that another connection joined since

@@ -22,6 +22,8 @@ pub struct Limits {
     pub max_uncommitted_bytes: u64,
     pub max_apply_bytes: u64,
     pub election_ticks: usize,
+    /// Appends carry the commit index; an advance of it alone is told by the caller (learn_commit).
+    pub quiet_commits: bool,
 }
 
 pub struct Group {
@@ -203,6 +205,20 @@ impl Group {
         let done = self.raw.step(m).map_err(|_| Reject::Refused);
         self.settle();
         done
+    }
+
+    /// The leader said that entries up to `index` are committed, and that this member acknowledged them in this term: what
+    /// a heartbeat says, without an answer.
+    pub fn learn_commit(&mut self, peer: u64, term: u64, index: u64) -> Result<(), Reject> {
+        let r = &mut self.raw.raft;
+        if r.state != StateRole::Follower || r.term != term || r.leader_id != peer {
+            return Err(Reject::NotLeader);
+        }
+        if index > r.raft_log.last_index() {
+            return Err(Reject::CommitPastLog);
+        }
+        r.raft_log.commit_to(index);
+        Ok(())
     }
 
     pub fn has_ready(&self) -> bool {
@@ -483,6 +499,7 @@ fn raft_config(l: &Limits, applied: u64) -> Config {
         batch_append: true,
         max_uncommitted_size: l.max_uncommitted_bytes,
         max_committed_size_per_ready: l.max_apply_bytes,
+        skip_bcast_commit: l.quiet_commits,
         ..Default::default()
     }
 }

@@ -73,6 +73,7 @@ pub struct COptions {
     max_uncommitted_bytes: u64,
     max_apply_bytes: u64,
     election_ticks: u32,
+    quiet_commits: bool,
     ignore_bound: bool,
     disk: *const CDisk,
 }
@@ -112,6 +113,7 @@ pub struct CEntry {
 #[derive(Clone, Copy)]
 pub struct CMessage {
     to: u64,
+    commit: u64,
     wire: Bytes,
     kind: u8,
     flags: u8,
@@ -216,6 +218,7 @@ pub unsafe extern "C" fn ce_open(o: *const COptions, out: *mut *mut CGroup, err:
         max_uncommitted_bytes: o.max_uncommitted_bytes,
         max_apply_bytes: o.max_apply_bytes,
         election_ticks: o.election_ticks as usize,
+        quiet_commits: o.quiet_commits,
     };
     match Group::open(&settings, &limits) {
         Ok(group) => {
@@ -269,6 +272,11 @@ pub unsafe extern "C" fn ce_step(g: *mut CGroup, peer: u64, message: Bytes, snap
 }
 
 #[no_mangle]
+pub unsafe extern "C" fn ce_learn_commit(g: *mut CGroup, peer: u64, term: u64, index: u64) -> i32 {
+    (*g).group.learn_commit(peer, term, index).map_or_else(|r| r as i32, |()| 0)
+}
+
+#[no_mangle]
 pub unsafe extern "C" fn ce_has_ready(g: *const CGroup) -> bool {
     (*g).group.has_ready()
 }
@@ -297,9 +305,19 @@ fn encode(from: &[Message], wire: &mut Vec<u8>, spans: &mut Vec<(usize, usize)>)
     }
 }
 
+/// The commit index that its receiver knows of after it, if it takes the message.
+fn commit_told(m: &Message) -> u64 {
+    match m.get_msg_type() {
+        MessageType::MsgAppend => m.commit.min(m.index + m.entries.len() as u64),
+        MessageType::MsgHeartbeat => m.commit,
+        _ => 0,
+    }
+}
+
 fn view_messages(from: &[Message], wire: &[u8], spans: &[(usize, usize)], to: &mut Vec<CMessage>) {
     to.extend(from.iter().zip(spans).map(|(m, &(begin, end))| CMessage {
         to: m.to,
+        commit: commit_told(m),
         wire: Bytes::of(&wire[begin..end]),
         kind: m.get_msg_type() as u8,
         flags: (m.get_msg_type() == MessageType::MsgSnapshot) as u8,
