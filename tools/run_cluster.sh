@@ -57,7 +57,11 @@ Ctrl-C stops all three.
 "
 if [ ! -t 1 ]; then
   echo "$text"
-  build/cleat cluster status --watch --server "$servers"
+  # Waited for, so that a signal to this script is heard at once.
+  build/cleat cluster status --watch --server "$servers" &
+  pids+=($!)
+  wait $!
+  exit
 fi
 while :; do # as --watch does, below the text
   view=$(build/cleat cluster status --server "$servers" 2>&1) || true
