@@ -8,7 +8,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <set>
+#include <string>
 
 #include "cli/duration.hpp"
 #include "cli/escape.hpp"
@@ -141,10 +144,10 @@ class Keeper {
         on_losses(n.reply, now);
         break;
       case Notice::Kind::kDisconnected:
-        last_trouble_ = n.status.message();
+        troubles_[n.server] = escaped_line(n.status.message());
         if (connected_once_ && !told_trouble_ && stage_ != Stage::kReleasing) {
           const std::string next = session().server().text();
-          complain(common_, "lost contact with " + n.server + " (" + escaped_line(last_trouble_) + "), trying " +
+          complain(common_, "lost contact with " + n.server + " (" + troubles_[n.server] + "), trying " +
                                 (next == n.server ? "again" : next));
           told_trouble_ = true;
         }
@@ -282,10 +285,21 @@ class Keeper {
       exit_status_ = release_status_;
       return;
     }
-    const std::string why = last_trouble_.empty() ? "no answer in time" : escaped_line(last_trouble_);
-    const Status unreached(base::Code::kNotFound, "can't reach a server at " + text_of(common_.servers) + ": " + why);
+    const Status unreached(base::Code::kNotFound,
+                           "can't reach a server at " + text_of(common_.servers) + ": " + troubles());
     finish(kUnreachable, unreached.message() + hint(unreached));
     if (!connected_once_) exit_status_ = kUnreachable;
+  }
+
+  // The last of each server, or the one that all have.
+  std::string troubles() const {
+    std::string each;
+    std::set<std::string> kinds;
+    for (const auto& [server, trouble] : troubles_) {
+      kinds.insert(trouble);
+      each += (each.empty() ? "" : "; ") + server + ": " + trouble;
+    }
+    return kinds.empty() ? "no answer in time" : kinds.size() == 1 ? *kinds.begin() : each;
   }
 
   void terminate() {
@@ -450,7 +464,7 @@ class Keeper {
   int child_status_ = 0;
   bool termed_ = false, killing_ = false, wrapper_gone_ = false;
   bool connected_once_ = false, told_trouble_ = false;
-  std::string last_trouble_;
+  std::map<std::string, std::string> troubles_;  // by server
   int release_status_ = 0;
   TimePoint release_by_{};
   std::optional<int> exit_status_;

@@ -164,6 +164,9 @@ class Outcomes(Several):
             self.environment["CLEAT_SERVER"] = f"127.0.0.1:1,{self.serve(leaderless).url},127.0.0.1:2"
             done = self.cleat("lock", "a", "--timeout", "1500ms", "--ttl", "1s", status=69)
             self.assertEqual(done.stderr, "cleat lock: NOQUORUM there is no leader\n")
+        done = self.cleat("run", "a", "--timeout", "2s", "--", "true", status=69)
+        self.assertIn("127.0.0.1:1: Connection refused; 127.0.0.1:2: Connection refused; ", done.stderr)
+        self.assertIn(": NOQUORUM there is no leader. ", done.stderr)
 
     def test_one_that_is_there_but_breaks_is_tried_until_it_works(self):
         def breaks_thrice(c):

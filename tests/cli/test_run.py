@@ -283,7 +283,10 @@ class Terminal(Case):
     def read_until(self, pattern):
         while not re.search(pattern, self.shown):
             self.assertTrue(select.select([self.terminal], [], [], 20)[0], f"{pattern} on the terminal, which shows {self.shown!r}")
-            self.shown += os.read(self.terminal, 4096).decode(errors="replace")
+            try:
+                self.shown += os.read(self.terminal, 4096).decode(errors="replace")
+            except OSError as error:
+                self.fail(f"{error} before {pattern} on the terminal, which shows {self.shown!r}")
 
     def status_of(self, pid):
         wait_for_ends([pid])
@@ -292,7 +295,7 @@ class Terminal(Case):
     def test_the_command_has_the_foreground(self):
         pid = self.start_on_terminal(sys.executable, "-c",
                                      "import os; print('mine', os.tcgetpgrp(0) == os.getpgrp() == os.getpid()); print(input())")
-        self.read_until("mine True")
+        self.read_until("mine True\r\n")
         os.write(self.terminal, b"typed\n")
         self.read_until("typed\r\ntyped")
         self.assertEqual(self.status_of(pid), 0)
