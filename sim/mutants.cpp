@@ -40,6 +40,7 @@ constexpr const char* kClusterMutants[] = {
     "skip_sync",
     "answer_before_sync",
     "proof_before_receipt",
+    "context_reused",
     "leads_unproved",
     "lead_before_noop",
     "ok_after_mark",
