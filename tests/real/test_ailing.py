@@ -190,6 +190,7 @@ def fill_log(connection, enough):
 
 def test_a_lost_directory_is_replaced_under_load(cluster):
     seed = os.environ.get("CLEAT_TEST_SEED") or str(random.randrange(1 << 32))
+    print(f"seed {seed}: repeat with CLEAT_TEST_SEED={seed} (the timing of processes differs from run to run)")
     fences, inside, ending = Fences(), Inside(), threading.Event()
     workers = [Worker(number, cluster, fences, inside, ending) for number in range(4)]
     for worker in workers:
@@ -206,8 +207,10 @@ def test_a_lost_directory_is_replaced_under_load(cluster):
         removed = cluster.run("remove", name)
         assert removed.returncode == 0, removed.stderr
         shutil.rmtree(lost.data)
-        joined = cluster.start_joining(name)
-        cluster.add(name)
+        helper = others_than(cluster, lost)[0]
+        joined = cluster.start_one(name, "--join", cluster.peers[helper.name], "--peer-listen", peer)
+        added = helper.run("cluster", "add", f"{name}={peer}")
+        assert added.returncode == 0, added.stderr
         # It votes: the group stands the loss of another one.
         gone = cluster.wait_one_leader()
         if gone is joined:
