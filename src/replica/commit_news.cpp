@@ -16,20 +16,14 @@ void CommitNews::wanted(uint32_t member, uint64_t index) {
   p.wanted = std::max(p.wanted, index);
 }
 
-bool CommitNews::lacks(uint32_t member, uint64_t commit) {
-  return peers_[member].told < commit;
-}
-
-uint64_t CommitNews::due(uint32_t member, uint64_t commit, uint64_t match, int64_t now_us) {
+bool CommitNews::due(uint32_t member, uint64_t commit, int64_t now_us) {
   Peer& p = peers_[member];
-  const uint64_t known = std::min(commit, match);
-  if (known <= p.told) {
+  if (commit <= p.told) {
     p.late_us = 0;
-    return 0;
+    return false;
   }
   if (p.late_us == 0) p.late_us = now_us + kLateUs;
-  const bool waits = p.wanted > p.told && p.wanted <= known;
-  return waits || p.late_us <= now_us ? known : 0;
+  return p.wanted > p.told || p.late_us <= now_us;
 }
 
 std::optional<int64_t> CommitNews::next_wake_us() const {
