@@ -18,6 +18,19 @@ def driver(server, *arguments, stay=False):
     return process, json.loads(process.stdout.readline())
 
 
+def driver_process(server, *arguments):
+    """The same beside the caller; finish() waits for it."""
+    command = [str(DRIVER), "--port", str(server.port), "--target", server.name, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    out, _ = process.communicate()
+    if process.returncode != 0:
+        raise RuntimeError(f"the load ended with status {process.returncode}")
+    return json.loads(out)
+
+
 def let_go(process):
     process.stdin.close()
     process.wait()

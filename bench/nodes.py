@@ -140,6 +140,7 @@ def free_port():
 class Member(Cleat):
     def __init__(self, folder, name, cluster):
         super().__init__(folder)
+        self.name_ = name
         self.flags = ("--name", name, "--cluster", cluster)
         self.more = ()
 
@@ -167,7 +168,8 @@ class ThreeMembers:
 
     def __init__(self, folder):
         folder = pathlib.Path(folder)
-        cluster = ",".join(f"{name}=127.0.0.1:{free_port()}" for name in "abc")
+        self.addresses = [f"127.0.0.1:{free_port()}" for _ in "abc"]
+        cluster = ",".join(f"{name}={address}" for name, address in zip("abc", self.addresses))
         self.nodes = [Member(folder / name, name, cluster) for name in "abc"]
 
     def start(self, *flags):
