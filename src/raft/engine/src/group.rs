@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use protobuf::Message as _;
-use raft::eraftpb::{ConfChangeV2, ConfState, Entry, HardState, Message, MessageType, Snapshot};
+use raft::eraftpb::{ConfState, Entry, HardState, Message, MessageType, Snapshot};
 use raft::{Config, RawNode, ReadOnlyOption, ReadState, StateRole};
 
 use crate::filter::{self, Reject};
@@ -27,7 +27,7 @@ pub struct Limits {
 }
 
 pub struct Group {
-    raw: RawNode<Store>,
+    pub(crate) raw: RawNode<Store>,
     log: Arc<Log>,
     id: u64,
     boot: u64,
@@ -129,7 +129,7 @@ impl Group {
     }
 
     /// Rule 10: raft-rs draws election timeouts from the thread's random numbers; ours follow from seed, member and term.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         let mut x = self.seed ^ self.id.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.raw.raft.term.rotate_left(32);
         for _ in 0..2 {
             x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -319,69 +319,6 @@ impl Group {
         self.raw.raft.prs().conf().to_conf_state().write_to_bytes().unwrap()
     }
 
-    pub fn propose_conf_change(&mut self, change: &[u8]) -> bool {
-        let mut cc = ConfChangeV2::default();
-        if !self.is_leader() || cc.merge_from_bytes(change).is_err() || !self.takes(&cc) {
-            return false;
-        }
-        let done = self.raw.propose_conf_change(vec![], cc).is_ok();
-        self.settle();
-        done
-    }
-
-    /// raft-rs turns a change that comes at the wrong time into an empty entry without a word (rule 8).
-    fn takes(&self, cc: &ConfChangeV2) -> bool {
-        let leaves = cc.changes.is_empty();
-        !self.raw.raft.has_pending_conf() && leaves == self.is_joint()
-    }
-
-    fn is_joint(&self) -> bool {
-        !self.raw.raft.prs().conf().to_conf_state().voters_outgoing.is_empty()
-    }
-
-    /// Ids of those who vote, learn, or vote for the outgoing half of a joint membership.
-    pub fn member_ids(&self, which: u32) -> Vec<u64> {
-        let conf = self.raw.raft.prs().conf().to_conf_state();
-        let mut ids = match which {
-            0 => conf.voters,
-            1 => [conf.learners, conf.learners_next].concat(),
-            _ => conf.voters_outgoing,
-        };
-        ids.sort_unstable();
-        ids
-    }
-
-    /// What the leader knows of a member: matched index, whether it was heard within an election timeout, whether it
-    /// gets a snapshot.
-    pub fn progress(&self, id: u64) -> Option<(u64, bool, bool)> {
-        let p = self.raw.raft.prs().get(id)?;
-        Some((p.matched, p.recent_active, p.state == raft::ProgressState::Snapshot))
-    }
-
-    /// The change of a committed entry takes effect; the new membership. Empty: unreadable, nothing changed.
-    pub fn apply_conf_change(&mut self, change: &[u8]) -> Vec<u8> {
-        let mut cc = ConfChangeV2::default();
-        if cc.merge_from_bytes(change).is_err() {
-            return Vec::new();
-        }
-        let done = self.raw.apply_conf_change(&cc);
-        // A leader without a place of its own in the membership panics at the next answer it counts (raft 0.7.0,
-        // maybe_commit).
-        if self.is_leader() && self.raw.raft.prs().get(self.raw.raft.id).is_none() {
-            let term = self.raw.raft.term;
-            self.raw.raft.become_follower(term, raft::INVALID_ID);
-        }
-        self.settle();
-        done.map_or(Vec::new(), |c| c.write_to_bytes().unwrap())
-    }
-
-    pub fn transfer(&mut self, to: u64) {
-        if self.is_leader() {
-            self.raw.transfer_leader(to);
-            self.settle();
-        }
-    }
-
     pub fn report_unreachable(&mut self, peer: u64) {
         self.raw.report_unreachable(peer);
         self.settle();
@@ -441,35 +378,6 @@ pub struct StatusView {
     pub log_bytes: u64,
     pub disk_bytes: u64,
     pub voters: u64,
-}
-
-/// A change of the membership as a committed entry will carry it. No changes: a joint membership is left. Changes of
-/// voters are joint and explicit, those of learners are not.
-pub fn make_change(changes: &[(u32, u64)], context: &[u8]) -> Vec<u8> {
-    use raft::eraftpb::{ConfChangeSingle, ConfChangeTransition, ConfChangeType};
-    let mut cc = ConfChangeV2::default();
-    for (kind, id) in changes {
-        let mut c = ConfChangeSingle { node_id: *id, ..Default::default() };
-        c.set_change_type(match kind {
-            0 => ConfChangeType::AddNode,
-            1 => ConfChangeType::RemoveNode,
-            _ => ConfChangeType::AddLearnerNode,
-        });
-        cc.mut_changes().push(c);
-    }
-    if changes.iter().any(|c| c.0 != 2) {
-        cc.set_transition(ConfChangeTransition::Explicit);
-    }
-    cc.context = Bytes::copy_from_slice(context);
-    cc.write_to_bytes().unwrap()
-}
-
-pub fn change_context(change: &[u8]) -> Vec<u8> {
-    let mut cc = ConfChangeV2::default();
-    match cc.merge_from_bytes(change) {
-        Ok(()) => cc.context.to_vec(),
-        Err(_) => Vec::new(),
-    }
 }
 
 fn parse_conf(bytes: &[u8]) -> Result<ConfState, ()> {
