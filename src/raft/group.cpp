@@ -114,8 +114,8 @@ Dropped Group::step(uint64_t peer, Bytes message, uint64_t snapshot_index) {
   return static_cast<Dropped>(ce_step(group_, peer, to_c(message), snapshot_index));
 }
 
-Dropped Group::learn_commit(uint64_t peer, uint64_t term, uint64_t index, uint64_t entry_term) {
-  return static_cast<Dropped>(ce_learn_commit(group_, peer, term, index, entry_term));
+Dropped Group::learn_commit(uint64_t peer, uint64_t term, uint64_t index) {
+  return static_cast<Dropped>(ce_learn_commit(group_, peer, term, index));
 }
 
 std::optional<ReadContext> Group::read_index() {

@@ -169,9 +169,9 @@ class Group {
   static constexpr uint64_t kNoSnapshot = 0, kAnySnapshot = UINT64_MAX;
   Dropped step(uint64_t peer, Bytes message, uint64_t snapshot_index = kNoSnapshot);
 
-  // The leader of `term` says that its entry `index`, of `entry_term`, is committed: what an empty append says, without
-  // an answer. kRefused: this member has another entry there, or none.
-  Dropped learn_commit(uint64_t peer, uint64_t term, uint64_t index, uint64_t entry_term);
+  // The leader of that term says that entries up to `index` are committed; it may say so only of what this member has
+  // acknowledged to it in that term (Progress::match). As a heartbeat tells it, without an answer.
+  Dropped learn_commit(uint64_t peer, uint64_t term, uint64_t index);
 
   // A linearizable read: answer it once applied up to the index that comes back with this context. None: not the
   // leader, or nothing of its term is committed yet. May never come back (leadership lost): time out, and ask with a

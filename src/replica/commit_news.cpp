@@ -16,14 +16,20 @@ void CommitNews::wanted(uint32_t member, uint64_t index) {
   p.wanted = std::max(p.wanted, index);
 }
 
-bool CommitNews::due(uint32_t member, uint64_t commit, int64_t now_us) {
+bool CommitNews::lacks(uint32_t member, uint64_t commit) {
+  return peers_[member].told < commit;
+}
+
+uint64_t CommitNews::due(uint32_t member, uint64_t commit, uint64_t match, int64_t now_us) {
   Peer& p = peers_[member];
-  if (commit <= p.told) {
+  const uint64_t known = std::min(commit, match);
+  if (known <= p.told) {
     p.late_us = 0;
-    return false;
+    return 0;
   }
   if (p.late_us == 0) p.late_us = now_us + kLateUs;
-  return p.wanted > p.told || p.late_us <= now_us;
+  const bool waits = p.wanted > p.told && p.wanted <= known;
+  return waits || p.late_us <= now_us ? known : 0;
 }
 
 std::optional<int64_t> CommitNews::next_wake_us() const {

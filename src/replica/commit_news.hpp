@@ -23,8 +23,10 @@ class CommitNews {
   void forget(uint32_t member) { peers_.erase(member); }
   void clear() { peers_.clear(); }
 
-  // It is to be told now.
-  bool due(uint32_t member, uint64_t commit, int64_t now_us);
+  // It lacks some of it, so due() is worth asking.
+  bool lacks(uint32_t member, uint64_t commit);
+  // What to tell it now; 0: nothing. `match`: the entries that it has for sure.
+  uint64_t due(uint32_t member, uint64_t commit, uint64_t match, int64_t now_us);
   // When due() may have something without input.
   std::optional<int64_t> next_wake_us() const;
 

@@ -10,25 +10,37 @@ namespace {
 
 TEST(CommitNews, WhoWaitsIsToldAtOnceAndTheOthersALittleLater) {
   CommitNews news;
+  EXPECT_TRUE(news.lacks(2, 10));
   news.wanted(2, 10);
-  EXPECT_TRUE(news.due(2, 10, 1000));
-  EXPECT_FALSE(news.due(3, 10, 1000));
+  EXPECT_EQ(news.due(2, 10, 10, 1000), 10u);
+  EXPECT_EQ(news.due(3, 10, 10, 1000), 0u);
   EXPECT_EQ(news.next_wake_us(), 1000 + CommitNews::kLateUs);
-  EXPECT_TRUE(news.due(3, 11, 1000 + CommitNews::kLateUs));
-  news.told(2, 11);
+  EXPECT_EQ(news.due(3, 11, 11, 1000 + CommitNews::kLateUs), 11u);
+  news.told(2, 10);
   news.told(3, 11);
-  EXPECT_FALSE(news.due(2, 11, 1'000'000));
+  EXPECT_FALSE(news.lacks(3, 11));
   EXPECT_EQ(news.next_wake_us(), std::nullopt);
+}
+
+TEST(CommitNews, NobodyIsToldOfWhatHeHasNot) {
+  CommitNews news;
+  news.wanted(2, 10);
+  EXPECT_EQ(news.due(2, 10, 0, 0), 0u);
+  EXPECT_EQ(news.next_wake_us(), std::nullopt) << "there is nothing to tell until it has more";
+  EXPECT_EQ(news.due(2, 10, 9, 0), 0u) << "what its client waits for is not there yet";
+  EXPECT_EQ(news.due(2, 10, 9, CommitNews::kLateUs), 9u);
+  news.told(2, 9);
+  EXPECT_EQ(news.due(2, 10, 10, CommitNews::kLateUs), 10u);
 }
 
 TEST(CommitNews, AnAppendThatCarriesItSavesTheMessage) {
   CommitNews news;
   news.wanted(2, 10);
   news.told(2, 12);
-  EXPECT_FALSE(news.due(2, 12, 1'000'000));
+  EXPECT_EQ(news.due(2, 12, 12, 1'000'000), 0u);
   news.forget(2);
-  EXPECT_FALSE(news.due(2, 12, 0));
-  EXPECT_TRUE(news.due(2, 12, CommitNews::kLateUs)) << "it may have been lost with the connection";
+  EXPECT_EQ(news.due(2, 12, 12, 0), 0u);
+  EXPECT_EQ(news.due(2, 12, 12, CommitNews::kLateUs), 12u) << "it may have been lost with the connection";
 }
 
 lock::Command lock_of(std::string_view name) {
@@ -83,12 +95,11 @@ TEST(CommitNews, OnlyTheLeaderOfTheTermIsBelieved) {
   auto& replica = *c.at(follower).replica;
   const uint64_t term = replica.status().term, last = c.at(leader).replica->status().applied;
   ASSERT_EQ(replica.status().commit, last - 1);
-  replica.receive(third, encode(Committed{term, last, term}));
-  replica.receive(leader, encode(Committed{term - 1, last, term}));
-  replica.receive(leader, encode(Committed{term, last, term - 1}));
-  replica.receive(leader, encode(Committed{term, last + 1, term}));
+  replica.receive(third, encode(Committed{term, last}));
+  replica.receive(leader, encode(Committed{term - 1, last}));
+  replica.receive(leader, encode(Committed{term, last + 1}));
   EXPECT_EQ(replica.status().commit, last - 1);
-  replica.receive(leader, encode(Committed{term, last, term}));
+  replica.receive(leader, encode(Committed{term, last}));
   EXPECT_EQ(replica.status().commit, last);
 }
 

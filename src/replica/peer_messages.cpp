@@ -90,7 +90,7 @@ void fields(Walk& walk, M& m) {
     walk(m.index), walk(m.ok);
   } else {
     static_assert(std::is_same_v<T, Committed>);
-    walk(m.term), walk(m.index), walk(m.entry_term);
+    walk(m.term), walk(m.index);
   }
 }
 

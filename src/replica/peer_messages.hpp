@@ -103,9 +103,9 @@ struct SnapshotDone {
   bool ok = false;
 };
 
-// The sender leads that term, and its entry `index`, of `entry_term`, is committed.
+// The sender leads that term; entries up to this one are committed, and the receiver acknowledged them to it.
 struct Committed {
-  uint64_t term = 0, index = 0, entry_term = 0;
+  uint64_t term = 0, index = 0;
 };
 
 inline PeerKind kind_of(std::string_view message) {

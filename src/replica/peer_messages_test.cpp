@@ -35,7 +35,7 @@ TEST(PeerMessages, GoldenBytes) {
   EXPECT_EQ(hex(encode(SnapshotGet{1, 2})), "0b0102");
   EXPECT_EQ(hex(encode(SnapshotPiece{1, 2, "p"})), "0c01020170");
   EXPECT_EQ(hex(encode(SnapshotDone{1, true})), "0d0101");
-  EXPECT_EQ(hex(encode(Committed{300, 2, 1})), "0eac020201");
+  EXPECT_EQ(hex(encode(Committed{300, 2})), "0eac0202");
 }
 
 template <class T>
@@ -60,7 +60,7 @@ TEST(PeerMessages, CutOrLongerOnesAreRefused) {
   expect_whole_only(PeerState{1, 2, true, "c", "v", 3, 4, 5, "n", "a"});
   expect_whole_only(SnapshotOffer{1, 2, 3, "w"});
   expect_whole_only(SnapshotDone{1, true});
-  expect_whole_only(Committed{300, 2, 1});
+  expect_whole_only(Committed{300, 2});
 }
 
 TEST(PeerMessages, AListLongerThanTheMessageTakesNoRoom) {

@@ -9,8 +9,7 @@ namespace {
 
 constexpr int64_t kSpaceCheckUs = 200'000;
 constexpr int64_t kSnapshotPauseUs = 1'000'000;  // from one beginning to the next, so that failures do not pile up
-constexpr int64_t kServesUs = 100'000;
-constexpr int64_t kRetryUs = 20'000;  // of a write that met a full disk
+constexpr int64_t kRetryUs = 20'000;             // of a write that met a full disk
 
 std::string_view chars(raft::Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -74,9 +73,9 @@ void Pump::drive() {
     }
     if (base::mutant("answer_before_sync"))
       for (size_t i = 0; i < ready_->entry_count(); ++i) apply(ready_->entry(i));
-    // What a Ready decides is on disk already; clients need not wait while new entries get there. A member without
-    // clients acknowledges first: others wait for that.
-    if (serves_clients() && ready_->must_sync() && ready_->committed_count() > 0) {
+    // What a leader's Ready decides is on disk already; its clients need not wait while new entries get there. Another
+    // member acknowledges first: its leader waits for that.
+    if (phase_ != Phase::kFollowing && ready_->must_sync() && ready_->committed_count() > 0) {
       apply_committed();
       listener_.on_wait();
     }
@@ -90,10 +89,6 @@ void Pump::drive() {
   }
   prepared_.reset();
   serve_if_started();
-}
-
-bool Pump::serves_clients() const {
-  return now_us_ - answered_us_ <= kServesUs;
 }
 
 void Pump::apply_committed() {
@@ -280,7 +275,7 @@ void Pump::leadership_lost() {
 
 void Pump::on_outcome(const lock::Outcome& o) {
   if (!replaying_ && o.to.connection != 0 && o.to.member == options_.member && o.to.boot == boot_)
-    listener_.on_outcome(o), answered_us_ = now_us_;
+    listener_.on_outcome(o);
   if (o.to.member != options_.member && phase_ != Phase::kFollowing) commits_.wanted(o.to.member, applied_);
 }
 

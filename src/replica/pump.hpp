@@ -125,7 +125,6 @@ class Pump final : public Replica, private lock::Sink {
   bool persist();
   void apply(const raft::EntryView&);
   void apply_committed();
-  bool serves_clients() const;  // of its own, lately
   void lead_begins();
   void serve_if_started();
   void check_space();
@@ -154,6 +153,7 @@ class Pump final : public Replica, private lock::Sink {
   void took(uint32_t member, const SnapshotOffer&);
   void took(uint32_t member, const SnapshotPiece&);
   void took(uint32_t member, const Committed&);
+  void complain_of_loss(uint32_t member);
   void tell_commits();  // pump_commits.cpp
   void answer_snapshot(uint32_t member, uint64_t index, bool ok);
   void keep_alive_from(uint32_t member, const KeepAlive&);
@@ -259,10 +259,9 @@ class Pump final : public Replica, private lock::Sink {
   int64_t told_state_us_ = 0, handed_over_us_ = 0, complained_us_ = 0;
   int slow_syncs_ = 0;
 
-  uint64_t proposed_index_ = 0;          // the last entry that this leader proposed
-  uint64_t replay_end_ = 0;              // entries up to here were decided before this start: nobody is told
-  int64_t now_us_ = 0;                   // this turn's reading
-  int64_t answered_us_ = INT64_MIN / 2;  // when a client of this member was last told an outcome
+  uint64_t proposed_index_ = 0;  // the last entry that this leader proposed
+  uint64_t replay_end_ = 0;      // entries up to here were decided before this start: nobody is told
+  int64_t now_us_ = 0;           // this turn's reading
   int64_t ticked_us_ = 0, space_checked_us_ = 0, snapshot_after_us_ = 0;
   bool drained_ = true;
   bool started_ = false;  // the commands of a new leader are proposed

@@ -98,9 +98,12 @@ void Pump::complain(const std::string& line) {
 
 void Pump::step_raft(uint32_t member, std::string_view wire, uint64_t snapshot_index) {
   const raft::Dropped dropped = group_->step(member, std::as_bytes(std::span(wire)), snapshot_index);
-  if (dropped == raft::Dropped::kCommitPastLog)
-    complain("member " + std::to_string(member) + " or this one lost entries of the log that it had acknowledged: " +
-             "was a disk restored? Remove the member whose disk is older, and add it again with an empty directory");
+  if (dropped == raft::Dropped::kCommitPastLog) complain_of_loss(member);
+}
+
+void Pump::complain_of_loss(uint32_t member) {
+  complain("member " + std::to_string(member) + " or this one lost entries of the log that it had acknowledged: " +
+           "was a disk restored? Remove the member whose disk is older, and add it again with an empty directory");
 }
 
 void Pump::peer_up(uint32_t member, uint32_t boot, uint32_t level) {

@@ -88,8 +88,8 @@ bool ce_read_index(ce_group* group, uint8_t context[16]);
 // A message from the member that the connection proved to be. 0: taken; else why it was dropped (ce_reject). One that
 // brings a snapshot is taken only for entry snapshot_index (UINT64_MAX: any).
 int ce_step(ce_group* group, uint64_t peer, ce_bytes message, uint64_t snapshot_index);
-// The leader of `term` said that its entry index, of entry_term, is committed. As ce_step.
-int ce_learn_commit(ce_group* group, uint64_t peer, uint64_t term, uint64_t index, uint64_t entry_term);
+// The leader of `term` said that entries up to index are committed, which this member has acknowledged to it. As ce_step.
+int ce_learn_commit(ce_group* group, uint64_t peer, uint64_t term, uint64_t index);
 typedef enum {
   CE_REJECT_UNREADABLE = 1,
   CE_REJECT_NOT_FROM_PEER = 2,

@@ -207,15 +207,15 @@ impl Group {
         done
     }
 
-    /// The leader of `term` said that its entry `index`, of `entry_term`, is committed. What an empty append says, without
-    /// an answer: who has that entry has all of the leader's before it.
-    pub fn learn_commit(&mut self, peer: u64, term: u64, index: u64, entry_term: u64) -> Result<(), Reject> {
+    /// The leader said that entries up to `index` are committed, and that this member acknowledged them in this term: what
+    /// a heartbeat says, without an answer.
+    pub fn learn_commit(&mut self, peer: u64, term: u64, index: u64) -> Result<(), Reject> {
         let r = &mut self.raw.raft;
         if r.state != StateRole::Follower || r.term != term || r.leader_id != peer {
             return Err(Reject::NotLeader);
         }
-        if index > r.raft_log.last_index() || !r.raft_log.match_term(index, entry_term) {
-            return Err(Reject::Refused);
+        if index > r.raft_log.last_index() {
+            return Err(Reject::CommitPastLog);
         }
         r.raft_log.commit_to(index);
         Ok(())

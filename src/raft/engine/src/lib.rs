@@ -274,8 +274,8 @@ pub unsafe extern "C" fn ce_step(g: *mut CGroup, peer: u64, message: Bytes, snap
 }
 
 #[no_mangle]
-pub unsafe extern "C" fn ce_learn_commit(g: *mut CGroup, peer: u64, term: u64, index: u64, entry_term: u64) -> i32 {
-    (*g).group.learn_commit(peer, term, index, entry_term).map_or_else(|r| r as i32, |()| 0)
+pub unsafe extern "C" fn ce_learn_commit(g: *mut CGroup, peer: u64, term: u64, index: u64) -> i32 {
+    (*g).group.learn_commit(peer, term, index).map_or_else(|r| r as i32, |()| 0)
 }
 
 #[no_mangle]
