@@ -42,6 +42,8 @@ std::string headline(const Reply& status) {
     return escaped(status.text_at("name")) + " is no member yet: " + waiting + "\n";
   }
   std::string out = "cluster " + (cluster.empty() ? "-" : cluster) + ", term " + number(status, "term") + ", ";
+  const int64_t incarnation = status.integer_at("incarnation", 1);
+  if (incarnation > 1) out += "incarnation " + std::to_string(incarnation) + ", ";
   out += leader.empty() ? "no leader" : leader + " leads";
   return out + ", commit " + number(status, "commit") + " (as " + escaped(status.text_at("name")) + " sees it)\n";
 }
@@ -60,7 +62,12 @@ std::string cluster_status_text(const Reply& status) {
                number(m, "snapshot", "%"), escaped(m.text_at("peer")), escaped(m.text_at("client")), version(m),
                number(m, "boot")});
   }
-  return headline(status) + (table.empty() ? "" : table.text());
+  std::string troubles;
+  for (const Reply& m : members_of(status)) {
+    const std::string trouble = escaped(m.text_at("trouble"));
+    if (!trouble.empty()) troubles += one_word(m.text_at("name")) + " is not reached: " + trouble + "\n";
+  }
+  return headline(status) + (table.empty() ? "" : table.text()) + troubles;
 }
 
 bool cluster_is_fine(const Reply& status) {

@@ -18,5 +18,7 @@ int execute(const Common&, const SessionsCommand&);
 int execute(const Common&, const StatusCommand&);
 int execute(const Common&, const ClusterCommand&);
 int execute(const Common&, const BackupCommand&);
+int execute(const Common&, const RestoreCommand&);
+int execute(const Common&, const RecoverCommand&);
 
 }  // namespace cleat::cli

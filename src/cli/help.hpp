@@ -188,4 +188,29 @@ Examples:
 
 Exit status: 0 written (whole), 1 refused (damaged, no backup), 69 not reachable, or contact was lost.)";
 
+inline constexpr const char* kClusterRestore =
+    R"(Makes a data directory from a backup, as a new incarnation of the cluster: sessions with their locks and queues are
+gone, locks by token stay, fences go on above all that were granted. Nothing of the older incarnation is let in. Stop it
+first, and let clients wait for the longest TTL (or rely on fences): what was granted after the backup is not known.
+
+For several members run it on each, with the same FILE and --cluster; they begin when all of them have been started.
+Run it as the user of the service.
+
+Examples:
+  cleat cluster restore /backups/cleat-2026-01-31 --data /var/lib/cleat
+  cleat cluster restore /backups/cleat-2026-01-31 --data /var/lib/cleat \
+        --name a --cluster a=10.0.0.1:7421,b=10.0.0.2:7421,c=10.0.0.3:7421       (--name b, --name c on the others)
+
+Exit status: 0 restored, 1 refused: nothing was changed.)";
+
+inline constexpr const char* kClusterRecover =
+    R"(For when a majority of the members is lost for good and the others can't go on without it: makes the directory of one
+that survived into that of a cluster of one, a new incarnation with what this member has. Add members to it afterwards.
+Choose the survivor with the most entries (cleat cluster status). If lost members may come back, wait for them.
+
+Examples:
+  cleat cluster recover --unsafe --data /var/lib/cleat
+
+Exit status: 0 recovered, 1 refused: nothing was changed.)";
+
 }  // namespace cleat::cli::help

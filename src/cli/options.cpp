@@ -10,6 +10,7 @@
 #include "cli/help.hpp"
 #include "server/cluster_settings.hpp"
 #include "server/info.hpp"
+#include "server/restore.hpp"
 
 namespace cleat::cli {
 namespace {
@@ -333,6 +334,8 @@ class Grammar {
     CLI::App& transfer = cluster_sub(cluster, "transfer", "Let another member lead", help::kClusterTransfer);
     add_member_name(transfer, cluster_command(transfer, ClusterCommand::Kind::kTransfer), false);
     add_cluster_backup(cluster);
+    add_cluster_restore(cluster);
+    add_cluster_recover(cluster);
   }
   CLI::App& cluster_sub(CLI::App& cluster, const std::string& name, const std::string& what, const char* footer) {
     return add_to(cluster, name, "cluster " + name, what, footer);
@@ -387,6 +390,53 @@ class Grammar {
     add_duration(sub, "--wait", "how long the member may take to write it (default 10m)", {milliseconds(1)},
                  [&backup](milliseconds d) { backup.wait = d; });
     sub.get_option("--wait")->excludes(check);
+  }
+
+  // Of those that speak to no server.
+  CLI::App& cluster_offline(CLI::App& cluster, const std::string& name, const std::string& what, const char* footer) {
+    CLI::App& sub = *cluster.add_subcommand(name, what);
+    sub.footer(footer);
+    sub.add_flag("--json", invocation_.common.json, "print JSON instead of text");
+    sub.final_callback([this, name] { invocation_.common.command = "cluster " + name; });
+    return sub;
+  }
+  static void add_fence_above(CLI::App& sub, uint64_t& above) {
+    add_number(sub, "--fence-above", "fences are to be above this number, too (default: what data and clock say)", 1,
+               static_cast<int64_t>(server::kMostFenceAbove),
+               [&above](int64_t n) { above = static_cast<uint64_t>(n); });
+  }
+  void add_cluster_restore(CLI::App& cluster) {
+    CLI::App& sub = cluster_offline(cluster, "restore", "Make a data directory from a backup", help::kClusterRestore);
+    RestoreCommand& restore = command<RestoreCommand>(sub);
+    sub.add_option("FILE", restore.file, "the backup")->required()->type_name("");
+    sub.add_option("--data", restore.data, "data directory to make; it is empty or not there")
+        ->required()
+        ->type_name("DIR");
+    CLI::Option* name = sub.add_option("--name", restore.name)->type_name("NAME");
+    name->description("of this member, as --name of cleat serve (default: node)");
+    name->each([](const std::string& text) {
+      if (const std::string wrong = server::member_name_error(text); !wrong.empty()) invalid(wrong);
+    });
+    CLI::Option* list = sub.add_option("--cluster")->type_name("LIST")->expected(1);
+    list->description(
+        "all members, as --cluster of cleat serve; each restores the same file (default: this one alone)");
+    list->each([&restore](const std::string& text) {
+      auto members = server::parse_founders(text);
+      if (!members.ok()) invalid(members.status().message());
+      restore.members = *std::move(members);
+    });
+    list->needs(name);
+    add_fence_above(sub, restore.fence_above);
+  }
+  void add_cluster_recover(CLI::App& cluster) {
+    CLI::App& sub = cluster_offline(cluster, "recover", "Go on with one member when a majority is lost for good",
+                                    help::kClusterRecover);
+    RecoverCommand& recover = command<RecoverCommand>(sub);
+    sub.add_option("--data", recover.data, "data directory of the surviving member, which is stopped")
+        ->required()
+        ->type_name("DIR");
+    sub.add_flag("--unsafe", recover.unsafe, "yes: what only the lost members had may be lost");
+    add_fence_above(sub, recover.fence_above);
   }
 
   const Environment& environment_;

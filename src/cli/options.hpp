@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "client/endpoint.hpp"
+#include "server/cluster_identity.hpp"
 #include "server/serve.hpp"
 
 namespace cleat::cli {
@@ -93,9 +94,20 @@ struct BackupCommand {
   milliseconds wait{600'000};  // for the image to be written
 };
 
-using Command =
-    std::variant<server::ServeOptions, RunCommand, LockCommand, UnlockCommand, RenewCommand, ShowCommand, LsCommand,
-                 HistoryCommand, EventsCommand, SessionsCommand, StatusCommand, ClusterCommand, BackupCommand>;
+struct RestoreCommand {
+  std::string file, data, name;
+  std::vector<server::ListedMember> members;  // --cluster; empty: this one is alone
+  uint64_t fence_above = 0;
+};
+struct RecoverCommand {
+  std::string data;
+  bool unsafe = false;
+  uint64_t fence_above = 0;
+};
+
+using Command = std::variant<server::ServeOptions, RunCommand, LockCommand, UnlockCommand, RenewCommand, ShowCommand,
+                             LsCommand, HistoryCommand, EventsCommand, SessionsCommand, StatusCommand, ClusterCommand,
+                             BackupCommand, RestoreCommand, RecoverCommand>;
 
 struct Invocation {
   Common common;

@@ -87,6 +87,24 @@ base::Result<std::unique_ptr<Group>> Group::open(const Options& options) {
   return std::unique_ptr<Group>(new Group(group));
 }
 
+base::Result<LogRead> read_log(const Options& options, const std::function<bool(const EntryView&)>& visit) {
+  const ce_options c = to_c(options);
+  ce_log* handle = nullptr;
+  ce_log_view view{};
+  ce_error error{};
+  if (ce_code code = ce_read_log(&c, &handle, &view, &error); code != CE_OK) return to_status(code, error);
+  const std::unique_ptr<ce_log, decltype(&ce_free_log)> log(handle, ce_free_log);
+  LogRead out;
+  out.commit = view.commit;
+  for (size_t i = 0; i < view.entry_count; ++i) {
+    const ce_entry& e = view.entries[i];
+    out.last = e.index;
+    const Bytes data(reinterpret_cast<const std::byte*>(e.data.data), e.data.len);
+    if (!visit({e.index, e.term, data, static_cast<EntryKind>(e.kind)})) break;
+  }
+  return out;
+}
+
 Group::~Group() {
   ce_close(group_);
 }

@@ -19,6 +19,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -146,6 +147,23 @@ class Purge {
  private:
   void* handle_;
 };
+
+enum class EntryKind : uint8_t { kPayload = 0, kMembersV1 = 1, kMembers = 2 };
+
+struct EntryView {
+  uint64_t index = 0;
+  uint64_t term = 0;
+  Bytes data;  // empty in a payload: a new leader's first entry
+  EntryKind kind = EntryKind::kPayload;
+};
+
+// What a member's log holds behind `Options::snapshot`, for offline tools: also entries behind `commit`, of which the
+// member did not know that they were decided. The directory belongs to nobody meanwhile, and only a torn tail is
+// changed. `visit` false ends it. kBusy: a node runs on it. kCorrupt, kInvalid, kIo.
+struct LogRead {
+  uint64_t last = 0, commit = 0;  // last 0: no entries behind the snapshot
+};
+base::Result<LogRead> read_log(const Options&, const std::function<bool(const EntryView&)>& visit);
 
 class Group {
  public:

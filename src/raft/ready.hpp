@@ -11,15 +11,6 @@ struct ce_ready;
 
 namespace cleat::raft {
 
-enum class EntryKind : uint8_t { kPayload = 0, kMembersV1 = 1, kMembers = 2 };
-
-struct EntryView {
-  uint64_t index = 0;
-  uint64_t term = 0;
-  Bytes data;  // empty in a payload: a new leader's first entry
-  EntryKind kind = EntryKind::kPayload;
-};
-
 struct MessageView {
   uint64_t to = 0;
   Bytes wire;             // opaque

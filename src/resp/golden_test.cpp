@@ -342,8 +342,8 @@ TEST(GoldenReplies, Members) {
   r.members.push_back(
       {2, "b", "follower", true, "127.0.0.1:7431", "127.0.0.1:7430", true, 1'190, 10, 140, 12, "", 1, 5, -1});
   r.members.push_back({4, "d", "learner", false, "127.0.0.1:7451", "", true, 0, 1'200, -1, 3, "", 1, 1, 40});
-  r.members.push_back(
-      {5, "e", "unknown", true, "127.0.0.1:7461", "", false, std::nullopt, std::nullopt, -1, -1, "", 0, 0, -1});
+  r.members.push_back({5, "e", "unknown", true, "127.0.0.1:7461", "", false, std::nullopt, std::nullopt, -1, -1, "", 0,
+                       0, -1, "Connection refused"});
   g.add("MEMBERS STATUS", [&](ReplyWriter& w) { write_members(w, r); });
 }
 

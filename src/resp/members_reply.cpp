@@ -14,7 +14,7 @@ void number_or_nil(ReplyWriter& w, std::string_view key, bool known, uint64_t v)
 }
 
 void write_member(ReplyWriter& w, const MemberLine& m) {
-  w.map(15);
+  w.map(16);
   w.field_integer("id", m.id);
   w.field("name", m.name);
   w.field("role", m.role);
@@ -30,6 +30,7 @@ void write_member(ReplyWriter& w, const MemberLine& m) {
   number_or_nil(w, "boot", m.boot > 0, m.boot);
   number_or_nil(w, "snapshot", m.snapshot_percent >= 0, static_cast<uint64_t>(m.snapshot_percent));
   w.field_integer("voter", m.voter ? 1 : 0);
+  text_or_nil(w, "trouble", m.trouble);
 }
 
 }  // namespace

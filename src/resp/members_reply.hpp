@@ -24,6 +24,7 @@ struct MemberLine {
   std::string version;                 // empty: not known
   uint32_t level = 0, boot = 0;        // 0: not known
   int snapshot_percent = -1;           // -1: none under way
+  std::string trouble = {};            // why it is not reached; empty: it is
 };
 
 struct MembersReply {

@@ -57,6 +57,27 @@ Status admit_outsider(const OwnPlace& own, const PeerHello& theirs) {
                   cluster_text(own.cluster), theirs.name, theirs.name, theirs.name));
 }
 
+// A line for the other end: which of the two is the older, and what is to be done with that one. It is not made to stop
+// by this: whoever restores a copy elsewhere with a wrong list must not end the cluster that serves.
+std::string other_incarnation(const OwnPlace& own, const PeerHello& theirs) {
+  const std::string begun = fmt::format(
+      "the cluster began a new incarnation ({}: a backup was restored, or it was "
+      "recovered)",
+      std::max(own.incarnation, theirs.incarnation));
+  const bool own_is_older = own.incarnation < theirs.incarnation;
+  const std::string& old = own_is_older ? own.name : theirs.name;
+  if (own_is_older) {
+    return fmt::format("{}, and {} is of the older one ({}): stop {}, empty its directory and let it join anew", begun,
+                       old, own.incarnation, old);
+  }
+  const bool known = own.members->find(old) != nullptr;
+  return fmt::format(
+      "{}, and {} is of the older one ({}), of which nothing is accepted: stop it, empty its directory, {}start it "
+      "with "
+      "--join in place of --cluster, and run `cleat cluster add {}=HOST:PORT`",
+      begun, old, theirs.incarnation, known ? fmt::format("run `cleat cluster remove {}`, ", old) : "", old);
+}
+
 Status check_cluster(const OwnPlace& own, const PeerHello& theirs) {
   if (theirs.cluster != own.cluster) {
     return refuse(
@@ -65,10 +86,7 @@ Status check_cluster(const OwnPlace& own, const PeerHello& theirs) {
                     theirs.name, cluster_text(theirs.cluster), own.name, cluster_text(own.cluster)));
   }
   if (theirs.incarnation != own.incarnation) {
-    return refuse(
-        fmt::format("the cluster was restored (incarnation {} here, {} there): the older of the two must be "
-                    "emptied and join anew",
-                    own.incarnation, theirs.incarnation));
+    return refuse(other_incarnation(own, theirs));
   }
   if (theirs.member == own.member) {
     return refuse(fmt::format("{} and {} both are member {}: a data directory was copied; stop one of them", own.name,

@@ -70,9 +70,16 @@ TEST_F(AdmissionRules, AnotherClusterOrIncarnation) {
   EXPECT_THAT(accepted(b), HasSubstr("b is a member of cluster 0202"));
   b = member(2, "b");
   b.incarnation = 2;
-  EXPECT_THAT(accepted(b), HasSubstr("restored (incarnation 1 here, 2 there)"));
+  EXPECT_THAT(accepted(b), HasSubstr("a new incarnation (2: "));
+  EXPECT_THAT(accepted(b), HasSubstr("and a is of the older one (1): stop a, empty its directory"));
+  EXPECT_EQ(dialed("b", b), accepted(b));
   b.incarnation = 0;
-  EXPECT_THAT(accepted(b), HasSubstr("restored"));
+  EXPECT_THAT(accepted(b), HasSubstr("and b is of the older one (0), of which nothing is accepted"));
+  EXPECT_THAT(accepted(b), HasSubstr("run `cleat cluster remove b`, start it with --join"));
+  PeerHello d = member(7, "d");
+  d.incarnation = 0;
+  EXPECT_THAT(accepted(d), HasSubstr("empty its directory, start it with --join"));
+  EXPECT_THAT(accepted(d), HasSubstr("run `cleat cluster add d=HOST:PORT`"));
 }
 
 TEST_F(AdmissionRules, WhoIsNotInTheTable) {

@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "server/cluster_messages.hpp"
+#include "server/recover.hpp"
+#include "server/restore.hpp"
 
 namespace cleat::server {
 namespace {
@@ -24,9 +26,13 @@ Status Cluster::start(Options options) {
   options_ = std::move(options);
   storage::FileSystem& files = *options_.files;
   if (Status s = files.make_dir(options_.dir); !s.ok()) return s;
+  if (Status s = check_recovered(files, options_.dir); !s.ok()) return s;
   auto identity = load_identity(files, options_.dir);
   if (!identity.ok()) return identity.status();
+  auto pending = load_pending_restore(files, options_.dir);
+  if (!pending.ok()) return pending.status();
   if (*identity) {
+    if (*pending) forget_restore(files, options_.dir);  // it ended just before
     identity_ = **std::move(identity);
     members_ = replica::Members(identity_.members);
     auto boots = load_boots(files, options_.dir);
@@ -38,6 +44,7 @@ Status Cluster::start(Options options) {
   auto nonce = load_or_make_nonce(files, options_.dir, options_.fresh);
   if (!nonce.ok()) return nonce.status();
   nonce_ = *nonce;
+  if (*pending) return begin_restored(**pending);
   const ClusterSettings& set = options_.settings;
   const bool alone = set.join.empty() && set.founders.size() <= 1;
   if (options_.holds_a_group && !alone) {
@@ -53,6 +60,20 @@ Status Cluster::start(Options options) {
   } else {
     phase_ = Phase::kJoining;
   }
+  return {};
+}
+
+Status Cluster::begin_restored(const PendingRestore& pending) {
+  const ClusterSettings& set = options_.settings;
+  const std::string right = fmt::format("--name {} --cluster {}", pending.name, list_text(pending.list));
+  const std::string difference = list_difference(pending.list, set.founders);
+  if (set.name != pending.name || !difference.empty() || !set.join.empty()) {
+    return invalid(
+        fmt::format("cluster: {} was restored as one of several members: start it with {} (the settings differ{})",
+                    options_.dir, right, difference.empty() ? "" : ": " + difference));
+  }
+  founding_.emplace(pending.name, pending.list, nonce_, pending.origin);
+  phase_ = Phase::kFounding;
   return {};
 }
 
@@ -145,6 +166,8 @@ void Cluster::greet(uint64_t key, const net::PeerHello& theirs) {
   s.name = identity_.name;
   s.group = identity_.cluster;
   s.nonces = identity_.nonces;
+  s.origin = identity_.restored;
+  s.incarnation = identity_.incarnation;
   s.knows_you = members_.find(theirs.name) != nullptr;
   for (size_t i = 0; i < identity_.members.size() && identity_.founder(); ++i) {
     const replica::Member& m = identity_.members[i];
@@ -159,6 +182,8 @@ void Cluster::on_outsider_message(const net::PeerHello& theirs, std::string_view
   if (!message.ok()) return spdlog::warn("from {}: {}", theirs.name, message.status().message());
   if (auto* statement = std::get_if<Statement>(&*message); statement && phase_ == Phase::kFounding) {
     if (statement->name == theirs.name && statement->group == theirs.cluster) hear(*statement);
+  } else if (statement && phase_ == Phase::kMember) {
+    note_newer_incarnation(*statement);
   } else if (auto* welcome = std::get_if<Welcome>(&*message); welcome && phase_ == Phase::kJoining) {
     const ClusterIdentity& mine = welcome->identity;
     const bool meant = mine.name == options_.settings.name && mine.cluster == theirs.cluster && !mine.founder();
@@ -166,6 +191,16 @@ void Cluster::on_outsider_message(const net::PeerHello& theirs, std::string_view
   } else if (auto* notice = std::get_if<Notice>(&*message); notice && phase_ == Phase::kJoining) {
     wait_for(fmt::format("is not taken in; {} says: {}", theirs.name, notice->text));
   }
+}
+
+void Cluster::note_newer_incarnation(const Statement& s) {
+  if (!s.origin || s.origin->cluster != identity_.cluster || s.origin->incarnation <= identity_.incarnation) return;
+  if (!noted_.insert(s.name).second) return;
+  spdlog::warn(
+      "{} was restored from a backup of this cluster, as incarnation {}, and counts on this member, which is of "
+      "incarnation {}: if that is meant, stop this one, empty {} and run `cleat cluster restore` here, too; else "
+      "correct the --cluster that was restored there",
+      s.name, s.origin->incarnation, identity_.incarnation, options_.dir);
 }
 
 void Cluster::hear(const Statement& statement) {
@@ -183,11 +218,18 @@ void Cluster::hear(const Statement& statement) {
 
 // Stored before anything else is said: this directory will never take another place.
 void Cluster::become(ClusterIdentity identity) {
-  if (Status s = store_identity(*options_.files, options_.dir, identity); !s.ok()) return stop(s.message());
+  if (identity.restored) {
+    if (Status s = finish_restore(*options_.files, options_.dir, identity); !s.ok()) return stop(s.message());
+  } else if (Status s = store_identity(*options_.files, options_.dir, identity); !s.ok())
+    return stop(s.message());
   identity_ = std::move(identity);
   members_ = replica::Members(identity_.members);
   phase_ = Phase::kMember;
   waiting_.clear();
+  if (identity_.restored) {
+    spdlog::info("restored from a backup: incarnation {}, fences above {}", identity_.incarnation,
+                 identity_.restored->above);
+  }
   spdlog::info("{} {} cluster {} as member {} ({} members known)", identity_.name,
                identity_.founder() ? "founded" : "joined", cluster_text(identity_.cluster), identity_.member,
                identity_.members.size());
@@ -233,6 +275,17 @@ void Cluster::stop(std::string why) {
 
 void Cluster::wait_for(std::string text) {
   waiting_ = "this node " + std::move(text);
+}
+
+std::map<uint32_t, std::string> Cluster::troubles() const {
+  std::map<uint32_t, std::string> out;
+  if (!port_ || phase_ != Phase::kMember) return out;
+  for (const replica::Member& m : members_.all()) {
+    if (std::string trouble = port_->trouble(m.id); m.id != identity_.member && !trouble.empty()) {
+      out[m.id] = std::move(trouble);
+    }
+  }
+  return out;
 }
 
 void Cluster::look_at_troubles() {

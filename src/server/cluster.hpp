@@ -64,6 +64,8 @@ class Cluster final : public Admission {
   const ClusterIdentity& identity() const { return identity_; }  // kMember
   // One line: "waits for b (10.0.0.2:7421)"; empty in other phases.
   const std::string& waiting() const { return waiting_; }
+  // Why members are not reached, by id; those that are, are not among them.
+  std::map<uint32_t, std::string> troubles() const;
   // kStopped: for the operator, may have several lines.
   const std::string& stop_reason() const { return stop_reason_; }
 
@@ -84,6 +86,8 @@ class Cluster final : public Admission {
 
  private:
   base::Status begin_alone();
+  base::Status begin_restored(const PendingRestore&);
+  void note_newer_incarnation(const Statement&);
   base::Status check_settings() const;
   std::string name_behind(uint64_t key) const;
   OwnPlace own_place() const;
@@ -114,6 +118,7 @@ class Cluster final : public Admission {
   SeenBoots boots_, stored_boots_;
   std::map<uint64_t, net::PeerHello> outsiders_;  // that are up, by key
   std::set<uint64_t> welcomed_, noticed_keys_;
+  std::set<std::string> noted_;  // who was restored as a newer incarnation: told to the log once
   bool told_member_ = false, told_stop_ = false, somebody_went_ = false, asked_address_ = false;
   int64_t said_us_ = -1'000'000'000, looked_us_ = -1'000'000'000;
   std::string said_, told_waiting_;

@@ -15,11 +15,14 @@ using base::Code;
 using base::Result;
 using base::Status;
 
-constexpr std::string_view kIdentityMagic = "CLEATCL1", kNonceMagic = "CLEATNO1", kBootsMagic = "CLEATBO1";
+constexpr std::string_view kIdentityMagic = "CLEATCL1", kNonceMagic = "CLEATNO1", kBootsMagic = "CLEATBO1",
+                           kRestoredMagic = "CLEATRE1";
 constexpr size_t kMostBytes = 1 << 20;  // far more than any list of members takes
 constexpr size_t kMagicBytes = 8, kSumBytes = 8;
 
-enum Tag : uint32_t { kCluster = 1, kIncarnation, kMember, kName, kMembers, kNonces };
+enum Tag : uint32_t { kCluster = 1, kIncarnation, kMember, kName, kMembers, kNonces, kBackup, kAbove };
+// Of `restored`.
+enum RestoredTag : uint32_t { kOfCluster = 1, kOfBackup, kNewIncarnation, kNewAbove, kOwnName, kList };
 
 std::string sealed(std::string bytes) {
   base::Writer(bytes).fixed64(XXH3_64bits(bytes.data(), bytes.size()));
@@ -96,11 +99,57 @@ bool read_number(const lock::Field& field, uint32_t& out) {
   return !field.is_bytes && field.value != 0 && field.value <= UINT32_MAX;
 }
 
+template <size_t N>
+bool read_array(const lock::Field& field, std::array<uint8_t, N>& out) {
+  std::copy_n(field.bytes.begin(), std::min(field.bytes.size(), out.size()), out.begin());
+  return field.bytes.size() == out.size();
+}
+
+template <size_t N>
+std::string_view text_of(const std::array<uint8_t, N>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+bool read_above(const lock::Field& field, uint64_t& out) {
+  out = field.value;
+  return !field.is_bytes && field.value <= lock::kMaxFence;
+}
+
+bool read_list(std::string_view bytes, std::vector<ListedMember>& out) {
+  base::Reader r(bytes);
+  while (r.ok() && !r.at_end()) {
+    ListedMember m;
+    m.name = r.bytes();
+    m.address = r.bytes();
+    out.push_back(std::move(m));
+  }
+  return r.ok();
+}
+
+bool read_field(const lock::Field& field, PendingRestore& out) {
+  switch (field.number) {
+    case kOfCluster:
+      return read_array(field, out.origin.cluster);
+    case kOfBackup:
+      return read_array(field, out.origin.backup);
+    case kNewIncarnation:
+      return read_number(field, out.origin.incarnation);
+    case kNewAbove:
+      return read_above(field, out.origin.above);
+    case kOwnName:
+      out.name = field.bytes;
+      return true;
+    case kList:
+      return read_list(field.bytes, out.list);
+    default:
+      return true;
+  }
+}
+
 bool read_field(const lock::Field& field, ClusterIdentity& out) {
   switch (field.number) {
     case kCluster:
-      std::copy_n(field.bytes.begin(), std::min(field.bytes.size(), out.cluster.size()), out.cluster.begin());
-      return field.bytes.size() == out.cluster.size();
+      return read_array(field, out.cluster);
     case kIncarnation:
       return read_number(field, out.incarnation);
     case kMember:
@@ -117,6 +166,11 @@ bool read_field(const lock::Field& field, ClusterIdentity& out) {
                     out.nonces[i].begin());
       }
       return field.bytes.size() % sizeof(FoundingNonce) == 0;
+    case kBackup:
+      out.restored.emplace();
+      return read_array(field, out.restored->backup);
+    case kAbove:
+      return out.restored && read_above(field, out.restored->above);
     default:
       return true;  // of a later version that this one may ignore
   }
@@ -129,12 +183,16 @@ std::string encode(const ClusterIdentity& identity) {
   for (const FoundingNonce& n : identity.nonces) nonces.append(n.begin(), n.end());
   std::string out(kIdentityMagic);
   lock::FieldWriter w(out);
-  w.bytes(kCluster, {reinterpret_cast<const char*>(identity.cluster.data()), identity.cluster.size()});
+  w.bytes(kCluster, text_of(identity.cluster));
   w.number(kIncarnation, identity.incarnation);
   w.number(kMember, identity.member);
   w.bytes(kName, identity.name);
   w.bytes(kMembers, members_bytes(identity.members));
   w.bytes(kNonces, nonces);
+  if (identity.restored) {
+    w.bytes(kBackup, text_of(identity.restored->backup));
+    w.number(kAbove, identity.restored->above);
+  }
   w.end();
   return sealed(std::move(out));
 }
@@ -150,6 +208,10 @@ Result<ClusterIdentity> decode_cluster_identity(std::string_view bytes, const st
   good &= fields.ok() && r.at_end() && out.member != 0 && !is_none(out.cluster) && !out.name.empty();
   good &= !out.founder() || out.nonces.size() == out.members.size();
   if (!good) return Status(Code::kCorrupt, path + " cannot be read although its checksum is right: restore it");
+  if (out.restored) {
+    out.restored->cluster = out.cluster;
+    out.restored->incarnation = out.incarnation;
+  }
   return out;
 }
 
@@ -165,6 +227,51 @@ Result<std::optional<ClusterIdentity>> load_identity(storage::FileSystem& files,
 
 Status store_identity(storage::FileSystem& files, const std::string& dir, const ClusterIdentity& identity) {
   return write_file(files, dir, "cluster", encode(identity));
+}
+
+std::string encode(const PendingRestore& pending) {
+  std::string list;
+  for (const ListedMember& m : pending.list) {
+    base::Writer(list).bytes(m.name);
+    base::Writer(list).bytes(m.address);
+  }
+  std::string out(kRestoredMagic);
+  lock::FieldWriter w(out);
+  w.bytes(kOfCluster, text_of(pending.origin.cluster));
+  w.bytes(kOfBackup, text_of(pending.origin.backup));
+  w.number(kNewIncarnation, pending.origin.incarnation);
+  w.number(kNewAbove, pending.origin.above);
+  w.bytes(kOwnName, pending.name);
+  w.bytes(kList, list);
+  w.end();
+  return sealed(std::move(out));
+}
+
+Result<PendingRestore> decode_pending_restore(std::string_view bytes, const std::string& path) {
+  auto inner = opened(bytes, kRestoredMagic, path);
+  if (!inner.ok()) return inner.status();
+  base::Reader r(*inner);
+  lock::FieldReader fields(r);
+  PendingRestore out;
+  bool good = true;
+  for (lock::Field field; fields.next(field);) good &= read_field(field, out);
+  good &= fields.ok() && r.at_end() && out.origin.incarnation != 0 && !is_none(out.origin.cluster) && !out.name.empty();
+  if (!good) return Status(Code::kCorrupt, path + " cannot be read although its checksum is right: restore anew");
+  return out;
+}
+
+Result<std::optional<PendingRestore>> load_pending_restore(storage::FileSystem& files, const std::string& dir) {
+  const std::string path = dir + "/restored";
+  auto bytes = read_file(files, path);
+  if (!bytes.ok()) return bytes.status();
+  if (!*bytes) return std::optional<PendingRestore>();
+  auto pending = decode_pending_restore(**bytes, path);
+  if (!pending.ok()) return pending.status();
+  return std::optional<PendingRestore>(*std::move(pending));
+}
+
+Status store_pending_restore(storage::FileSystem& files, const std::string& dir, const PendingRestore& pending) {
+  return write_file(files, dir, "restored", encode(pending));
 }
 
 Result<FoundingNonce> load_or_make_nonce(storage::FileSystem& files, const std::string& dir,

@@ -14,6 +14,7 @@
 
 #include "base/status.hpp"
 #include "net/peer_hello.hpp"
+#include "replica/backup.hpp"
 #include "replica/members.hpp"
 #include "storage/file_system.hpp"
 
@@ -21,15 +22,27 @@ namespace cleat::server {
 
 using FoundingNonce = std::array<uint8_t, 16>;
 
+// A state that was restored from a backup, as one member would begin with it, or as all did: then each number is the
+// highest that one of them gave.
+struct Origin {
+  net::ClusterId cluster{};    // that was backed up, and goes on
+  replica::BackupId backup{};  // the file
+  uint32_t incarnation = 0;
+  uint64_t above = 0;  // fences, session ids and revisions begin above it
+  bool operator==(const Origin&) const = default;
+};
+
 struct ClusterIdentity {
   net::ClusterId cluster{};
-  uint32_t incarnation = 1;  // one more after each restore
+  uint32_t incarnation = 1;  // higher after each restore
   uint32_t member = 0;       // this directory's
   std::string name;
   // Founders: the founding list, ids 1..n by name. A member that joined later: whom it was told of then; it reaches the
   // group through them until it has the group's own table.
   std::vector<replica::Member> members;
   std::vector<FoundingNonce> nonces;  // of the founders, in their order; empty for a member that joined later
+
+  std::optional<Origin> restored;  // founders: the group did not begin empty
 
   bool founder() const { return !nonces.empty(); }
   bool operator==(const ClusterIdentity&) const = default;
@@ -52,6 +65,23 @@ base::Result<FoundingNonce> load_or_make_nonce(storage::FileSystem&, const std::
 using SeenBoots = std::map<uint32_t, uint32_t>;
 base::Result<SeenBoots> load_boots(storage::FileSystem&, const std::string& dir);
 base::Status store_boots(storage::FileSystem&, const std::string& dir, const SeenBoots&);
+
+// A directory that waits to found a restored group, until it has: file `restored`, beside it the backup itself, file
+// `backup`.
+struct ListedMember {
+  std::string name, address;
+  bool operator==(const ListedMember&) const = default;
+};
+struct PendingRestore {
+  Origin origin;
+  std::string name;                // of this member
+  std::vector<ListedMember> list;  // of all, by name
+  bool operator==(const PendingRestore&) const = default;
+};
+std::string encode(const PendingRestore&);
+base::Result<PendingRestore> decode_pending_restore(std::string_view bytes, const std::string& path);
+base::Result<std::optional<PendingRestore>> load_pending_restore(storage::FileSystem&, const std::string& dir);
+base::Status store_pending_restore(storage::FileSystem&, const std::string& dir, const PendingRestore&);
 
 // "1f2e3d4c5b6a79880123456789abcdef"
 std::string cluster_text(const net::ClusterId&);

@@ -72,6 +72,57 @@ TEST(ClusterIdentity, ComesBackAsItWasStored) {
   EXPECT_FALSE(joined.founder());
 }
 
+TEST(ClusterIdentity, OfARestoredGroup) {
+  ClusterIdentity id = sample();
+  id.restored.emplace();
+  id.restored->cluster = id.cluster;
+  id.restored->incarnation = id.incarnation;
+  id.restored->backup.fill('B');
+  id.restored->above = 300;
+  const std::string bytes = encode(id);
+  EXPECT_EQ(hex(bytes.substr(encode(sample()).size() - 9)),
+            "0f1042424242424242424242424242424242"  // backup
+            "10ac02"                                // above
+            "00"
+            "e44bbf03ef006517");
+  auto back = decode_cluster_identity(bytes, "d/cluster");
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(*back, id);
+}
+
+TEST(PendingRestore, GoldenAndBack) {
+  PendingRestore pending;
+  pending.origin.cluster.fill('C');
+  pending.origin.backup.fill('B');
+  pending.origin.incarnation = 300;
+  pending.origin.above = 5;
+  pending.name = "a";
+  pending.list = {{"a", "h:1"}, {"b", "h:2"}};
+  EXPECT_EQ(hex(encode(pending)),
+            "434c454154524531"                      // CLEATRE1
+            "031043434343434343434343434343434343"  // cluster
+            "051042424242424242424242424242424242"  // backup
+            "06ac02"                                // incarnation
+            "0805"                                  // above
+            "0b0161"                                // name
+            "0d0c"                                  // list
+            "016103683a31"
+            "016203683a32"
+            "00"
+            "ea853354728a3c35");
+  storage::FakeFileSystem files;
+  EXPECT_FALSE(*load_pending_restore(files, "d"));
+  ASSERT_TRUE(store_pending_restore(files, "d", pending).ok());
+  files.crash(1);
+  EXPECT_EQ(**load_pending_restore(files, "d"), pending);
+  const std::string good = encode(pending);
+  for (size_t i = 0; i < good.size(); ++i) {
+    std::string bad = good;
+    bad[i] = static_cast<char>(bad[i] ^ 0x10);
+    EXPECT_FALSE(decode_pending_restore(bad, "d/restored").ok()) << i;
+  }
+}
+
 TEST(ClusterIdentity, EveryDamagedByteIsFound) {
   const std::string good = encode(sample());
   for (size_t i = 0; i < good.size(); ++i) {

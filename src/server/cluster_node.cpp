@@ -109,6 +109,7 @@ replica::Options ClusterNode::replica_options() {
   options.member = identity.member;
   options.incarnation = identity.incarnation;
   options.founders = identity.founder() ? identity.members : std::vector<replica::Member>();
+  options.began_restored = identity.restored.has_value();
   options.outbox = listen_ ? &link_ : nullptr;
   options.client_address = config_.listen;
   options.version = kCleatVersion;
@@ -211,6 +212,7 @@ ClusterFacts ClusterNode::facts() const {
   const ClusterIdentity& identity = cluster_.identity();
   facts.cluster = cluster_text(identity.cluster);
   facts.cluster_id = identity.cluster;
+  facts.troubles = cluster_.troubles();
   facts.incarnation = identity.incarnation;
   facts.name = identity.name;
   return facts;

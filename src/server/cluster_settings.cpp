@@ -28,24 +28,6 @@ std::vector<std::string_view> split(std::string_view text) {
   return out;
 }
 
-Result<std::vector<ListedMember>> read_list(std::string_view text) {
-  std::vector<ListedMember> list;
-  for (const std::string_view part : split(text)) {
-    auto member = parse_listed_member(part);
-    if (!member.ok()) return invalid("cluster: " + member.status().message());
-    for (const ListedMember& other : list) {
-      if (other.name == member->name) return invalid(fmt::format("cluster: {} is listed twice", other.name));
-      if (other.address == member->address) {
-        return invalid(
-            fmt::format("cluster: {} and {} have the same address, {}", other.name, member->name, other.address));
-      }
-    }
-    list.push_back(*std::move(member));
-  }
-  std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  return list;
-}
-
 Status check_names(const Config& config, const ClusterSettings& out) {
   if (!out.founders.empty() && !out.join.empty()) {
     return invalid("join: --cluster founds a cluster and --join joins one that is there: give one of them");
@@ -148,14 +130,31 @@ Result<ListedMember> parse_listed_member(std::string_view text) {
   return out;
 }
 
+Result<std::vector<ListedMember>> parse_founders(std::string_view text) {
+  std::vector<ListedMember> list;
+  for (const std::string_view part : split(text)) {
+    auto member = parse_listed_member(part);
+    if (!member.ok()) return member.status();
+    for (const ListedMember& other : list) {
+      if (other.name == member->name) return invalid(fmt::format("{} is listed twice", other.name));
+      if (other.address == member->address) {
+        return invalid(fmt::format("{} and {} have the same address, {}", other.name, member->name, other.address));
+      }
+    }
+    list.push_back(*std::move(member));
+  }
+  std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return list;
+}
+
 Result<ClusterSettings> cluster_settings(const Config& config) {
   ClusterSettings out;
   out.name = config.name;
   if (!out.name.empty() && !member_name_error(out.name).empty()) {
     return invalid(fmt::format("name: \"{}\": {}", out.name, member_name_error(out.name)));
   }
-  auto list = read_list(config.cluster);
-  if (!list.ok()) return list.status();
+  auto list = parse_founders(config.cluster);
+  if (!list.ok()) return invalid("cluster: " + list.status().message());
   out.founders = *std::move(list);
   for (const std::string_view part : split(config.join)) {
     auto address = parse_member_address(part);

@@ -34,5 +34,7 @@ std::string member_name_error(std::string_view name);
 base::Result<net::Address> parse_member_address(std::string_view);
 // "a=HOST:PORT" of a command or a list; kInvalid without a place in front.
 base::Result<ListedMember> parse_listed_member(std::string_view);
+// "a=HOST:PORT,b=HOST:PORT", by name.
+base::Result<std::vector<ListedMember>> parse_founders(std::string_view);
 
 }  // namespace cleat::server

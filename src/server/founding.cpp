@@ -59,6 +59,14 @@ std::string encode(const Statement& s) {
   w.varint(s.nonces.size());
   for (const FoundingNonce& n : s.nonces) out += text_of(n);
   w.u8(s.knows_you ? 1 : 0);
+  w.u8(s.origin ? 1 : 0);
+  if (s.origin) {
+    out.append(s.origin->cluster.begin(), s.origin->cluster.end());
+    out.append(s.origin->backup.begin(), s.origin->backup.end());
+    w.varint(s.origin->incarnation);
+    w.varint(s.origin->above);
+  }
+  w.varint(s.incarnation);
   return out;
 }
 
@@ -79,6 +87,20 @@ base::Result<Statement> decode_statement(std::string_view bytes) {
   const uint64_t nonces = r.varint();
   for (uint64_t i = 0; i < nonces && nonces <= kMostListed && r.ok(); ++i) take_array(r, s.nonces.emplace_back());
   s.knows_you = r.u8() != 0;
+  const auto incarnation = [&r] {
+    const uint64_t v = r.varint();
+    if (v > UINT32_MAX) r.fail();
+    return static_cast<uint32_t>(v);
+  };
+  if (r.u8() != 0) {
+    s.origin.emplace();
+    take_array(r, s.origin->cluster);
+    take_array(r, s.origin->backup);
+    s.origin->incarnation = incarnation();
+    s.origin->above = r.varint();
+    if (s.origin->above > lock::kMaxFence) r.fail();
+  }
+  s.incarnation = incarnation();
   // Later versions may add fields at the end.
   if (version == 0 || !r.ok() || listed > kMostListed || nonces > kMostListed)
     return base::Status(base::Code::kInvalid, "what the other node says of itself cannot be read");
@@ -127,13 +149,14 @@ std::string list_difference(const std::vector<ListedMember>& mine, const std::ve
   return out;
 }
 
-Founding::Founding(std::string name, std::vector<ListedMember> list, const FoundingNonce& nonce)
-    : name_(std::move(name)), list_(std::move(list)), nonce_(nonce) {
+Founding::Founding(std::string name, std::vector<ListedMember> list, const FoundingNonce& nonce,
+                   std::optional<Origin> origin)
+    : name_(std::move(name)), list_(std::move(list)), nonce_(nonce), origin_(std::move(origin)) {
   CLEAT_CHECK(find(list_, name_), "the settings were checked: the own name is listed");
 }
 
 Statement Founding::own_statement() const {
-  return {name_, list_, nonce_, {}, {}, false};
+  return {name_, list_, nonce_, {}, {}, false, origin_, 0};
 }
 
 void Founding::heard(const Statement& s) {
@@ -143,7 +166,7 @@ void Founding::heard(const Statement& s) {
 
 // A member with a group that this directory is no founder of: it will never be let in as one.
 std::optional<std::string> Founding::refusal(const Statement& s) const {
-  if (is_none(s.group)) return std::nullopt;
+  if (is_none(s.group) || of_older_incarnation(s)) return std::nullopt;
   const bool mine_is_in = std::find(s.nonces.begin(), s.nonces.end(), nonce_) != s.nonces.end();
   if (mine_is_in && list_difference(list_, s.list).empty()) return std::nullopt;
   const std::string& address = find(list_, name_)->address;
@@ -168,10 +191,35 @@ std::optional<std::string> Founding::refusal(const Statement& s) const {
   return out;
 }
 
+// A member of the cluster that was backed up runs on there.
+bool Founding::of_older_incarnation(const Statement& s) const {
+  return origin_ && s.group == origin_->cluster && s.incarnation < origin_->incarnation &&
+         !(s.origin && s.origin->backup == origin_->backup);
+}
+
+// Why its state can't become one with the state here; empty: it can.
+std::string Founding::other_origin(const Statement& s) const {
+  constexpr std::string_view kSame = "run `cleat cluster restore` with the same file and the same --cluster";
+  if (of_older_incarnation(s)) {
+    return fmt::format(
+        "which still runs as a member of the older incarnation {} of this cluster: stop it, empty its directory and {} "
+        "there",
+        s.incarnation, kSame);
+  }
+  if (origin_ && !s.origin) return fmt::format("whose directory is empty and was not restored: {} there, too", kSame);
+  if (!origin_ && s.origin) return fmt::format("which was restored from a backup: {} here, too", kSame);
+  if (!origin_ || (origin_->cluster == s.origin->cluster && origin_->backup == s.origin->backup)) return {};
+  return fmt::format("which was restored from another backup than this node: {} on all", kSame);
+}
+
 std::string Founding::missing(const ListedMember& m) const {
   const auto it = heard_.find(m.name);
   if (it != heard_.end()) {
     const std::string difference = list_difference(list_, it->second.list);
+    const std::string other = other_origin(it->second);
+    if (!other.empty() && (difference.empty() || !is_none(it->second.group))) {
+      return fmt::format("{}, {}", m.name, other);
+    }
     if (difference.empty()) return {};
     return fmt::format("{}, whose --cluster differs from the one here: {}", m.name, difference);
   }
@@ -187,6 +235,16 @@ ClusterIdentity Founding::identity() const {
     out.nonces.push_back(it == heard_.end() ? nonce_ : it->second.nonce);
   }
   out.cluster = founded_cluster_id(list_, out.nonces);
+  if (origin_) {
+    Origin agreed = *origin_;
+    for (const auto& [name, statement] : heard_) {
+      agreed.incarnation = std::max(agreed.incarnation, statement.origin->incarnation);
+      agreed.above = std::max(agreed.above, statement.origin->above);
+    }
+    out.cluster = agreed.cluster;
+    out.incarnation = agreed.incarnation;
+    out.restored = agreed;
+  }
   out.members = numbered(list_);
   out.name = name_;
   for (const replica::Member& m : out.members) {
@@ -212,7 +270,9 @@ FoundingVerdict Founding::verdict() const {
   if (!out.text.empty()) return out;
   ClusterIdentity made = identity();
   for (const auto& [name, statement] : heard_) {
-    if (is_none(statement.group) || statement.group == made.cluster) continue;
+    // Of a restored one the id is known before, so the nonces must tell.
+    const bool same = statement.group == made.cluster && (!origin_ || statement.nonces == made.nonces);
+    if (is_none(statement.group) || same) continue;
     // It was made with a nonce that some other listed member no longer has: that one was emptied, and will be refused.
     out.text = fmt::format(
         "waiting for all members to be those that founded cluster {} (of {}): one of the others was emptied since, see "

@@ -17,11 +17,6 @@
 
 namespace cleat::server {
 
-struct ListedMember {
-  std::string name, address;
-  bool operator==(const ListedMember&) const = default;
-};
-
 // What one node says of itself to another that has no group, or as long as itself has none.
 struct Statement {
   std::string name;
@@ -30,6 +25,8 @@ struct Statement {
   net::ClusterId group{};             // none: it has no group yet
   std::vector<FoundingNonce> nonces;  // with a group: of its founders; empty when it joined later
   bool knows_you = false;             // with a group: whom it speaks to stands in its table by that name
+  std::optional<Origin> origin;       // what it begins with, or with a group: began with, as a founder
+  uint32_t incarnation = 0;           // of its group
   bool operator==(const Statement&) const = default;
 };
 std::string encode(const Statement&);
@@ -44,8 +41,10 @@ struct FoundingVerdict {
 
 class Founding {
  public:
-  // `list` is sorted and holds `name`.
-  Founding(std::string name, std::vector<ListedMember> list, const FoundingNonce& nonce);
+  // `list` is sorted and holds `name`. With an origin the directory holds a state that was restored: all of the list
+  // must have the same one.
+  Founding(std::string name, std::vector<ListedMember> list, const FoundingNonce& nonce,
+           std::optional<Origin> origin = {});
 
   Statement own_statement() const;
   const std::vector<ListedMember>& list() const { return list_; }
@@ -60,11 +59,14 @@ class Founding {
  private:
   std::optional<std::string> refusal(const Statement&) const;
   std::string missing(const ListedMember&) const;
+  std::string other_origin(const Statement&) const;
+  bool of_older_incarnation(const Statement&) const;
   ClusterIdentity identity() const;
 
   std::string name_;
   std::vector<ListedMember> list_;
   FoundingNonce nonce_;
+  std::optional<Origin> origin_;
   std::map<std::string, Statement> heard_;
   std::map<std::string, std::string> unheard_;
 };

@@ -151,6 +151,9 @@ resp::MemberLine line_of(const KnownMember& m, const ClusterFacts& facts, const 
     line.lag = 0;
     return line;
   }
+  if (const auto trouble = facts.troubles.find(m.member.id); trouble != facts.troubles.end()) {
+    line.trouble = trouble->second;
+  }
   line.client = m.peer.client_address;
   line.version = m.peer.version;
   if (status.leads) {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -26,7 +27,8 @@ struct ClusterFacts {
   std::string peer_address;    // its own, as it is to be; the table may be behind
   bool has_secret = false;
   std::string waiting;  // why it is no member yet; empty: it is one
-  std::array<uint8_t, 16> cluster_id{};
+  std::array<uint8_t, 16> cluster_id = {};
+  std::map<uint32_t, std::string> troubles = {};  // why members are not reached
 };
 
 struct KnownMember {

@@ -55,12 +55,13 @@ void PeerLink::flush() {
 }
 
 base::Status PeerLink::admit(net::PeerEnd end, uint64_t key, const net::PeerHello& theirs) {
+  if (base::Status s = admission_.admit(end, key, theirs); !s.ok()) return s;
   if (key != 0 && key < kOutsider && theirs.member != 0 && theirs.member != key) {
     return {base::Code::kInvalid,
             fmt::format("member {} was meant, and member {} answers there: the addresses are mixed up", key,
                         theirs.member)};
   }
-  return admission_.admit(end, key, theirs);
+  return {};
 }
 
 bool PeerLink::of_group(const net::PeerHello& theirs) const {

@@ -76,6 +76,18 @@ typedef struct {
 ce_code ce_open(const ce_options* options, ce_group** out, ce_error* error);
 void ce_close(ce_group* group);  // no Ready of it may be left
 
+// ---- A log that nobody runs, for offline tools: reads dir, group, voters, snapshot and disk of the options. All
+// entries behind the snapshot, also those that this member did not know to be decided (behind `commit`). Changes
+// nothing but a torn tail. The view stays valid until ce_free_log.
+typedef struct ce_log ce_log;
+typedef struct {
+  const struct ce_entry_s* entries;
+  size_t entry_count;
+  uint64_t commit;
+} ce_log_view;
+ce_code ce_read_log(const ce_options* options, ce_log** out, ce_log_view* view, ce_error* error);
+void ce_free_log(ce_log* log);
+
 // ---- Input, in any order, also while Readys are open.
 void ce_tick(ce_group* group);
 void ce_campaign(ce_group* group);
@@ -109,7 +121,7 @@ void ce_report_snapshot(ce_group* group, uint64_t peer, bool ok);
 void ce_transfer(ce_group* group, uint64_t to);
 
 // ---- Output: take, send `messages`, persist, persisted, send `late_messages`, apply, applied, free.
-typedef struct {
+typedef struct ce_entry_s {
   uint64_t index;
   uint64_t term;
   ce_bytes data;

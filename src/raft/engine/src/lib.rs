@@ -197,11 +197,10 @@ pub unsafe extern "C" fn ce_set_hooks(log: Option<hooks::LogFn>, fatal: Option<h
     hooks::set(log, fatal);
 }
 
-#[no_mangle]
-pub unsafe extern "C" fn ce_open(o: *const COptions, out: *mut *mut CGroup, err: *mut CError) -> i32 {
-    let o = &*o;
+/// SAFETY: the pointers in the options must be as cleat_engine.h says, for 'a.
+unsafe fn settings_of<'a>(o: &'a COptions) -> Settings<'a> {
     let voters = if o.voter_count == 0 { &[][..] } else { std::slice::from_raw_parts(o.voters, o.voter_count) };
-    let settings = Settings {
+    Settings {
         dir: path_of(o.dir),
         group: o.group,
         bootstrap: voters.to_vec(),
@@ -211,7 +210,13 @@ pub unsafe extern "C" fn ce_open(o: *const COptions, out: *mut *mut CGroup, err:
         prefill: o.prefill,
         ignore_bound: o.ignore_bound,
         disk: o.disk.as_ref().map(|d| d.0.clone()),
-    };
+    }
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_open(o: *const COptions, out: *mut *mut CGroup, err: *mut CError) -> i32 {
+    let o = &*o;
+    let settings = settings_of(o);
     let limits = Limits {
         id: o.id,
         seed: o.seed,
@@ -228,6 +233,44 @@ pub unsafe extern "C" fn ce_open(o: *const COptions, out: *mut *mut CGroup, err:
             0
         }
         Err(f) => report(f, err),
+    }
+}
+
+pub struct CLog {
+    _entries: Vec<Entry>,
+    views: Vec<CEntry>,
+}
+
+#[repr(C)]
+pub struct CLogView {
+    entries: *const CEntry,
+    entry_count: usize,
+    commit: u64,
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_read_log(
+    o: *const COptions,
+    out: *mut *mut CLog,
+    view: *mut CLogView,
+    err: *mut CError,
+) -> i32 {
+    match log::read(&settings_of(&*o)) {
+        Ok((state, entries)) => {
+            let mut views = Vec::with_capacity(entries.len());
+            view_entries(&entries, &mut views);
+            *view = CLogView { entries: views.as_ptr(), entry_count: views.len(), commit: state.commit };
+            *out = Box::into_raw(Box::new(CLog { _entries: entries, views }));
+            0
+        }
+        Err(f) => report(f, err),
+    }
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_free_log(l: *mut CLog) {
+    if !l.is_null() {
+        drop(Box::from_raw(l).views);
     }
 }
 

@@ -168,8 +168,45 @@ pub fn damaged<T>(s: &Settings, what: &str) -> Result<T, Failure> {
     fail(Why::Damaged, format!("the log in {} is damaged: {what}. {HELP}.", s.dir.display()))
 }
 
-fn open_locked(s: &Settings, fs: Arc<Fs>, lock: File, visit: Visit) -> Result<(Log, State), Failure> {
-    let (bound, found) = match Bound::open(&fs, s.dir, s.group) {
+/// All that a member has, of a directory that nobody runs: its state record and the entries behind the snapshot, also
+/// those of which it does not know that they were decided. Changes nothing but a torn tail.
+pub fn read(s: &Settings) -> Result<(State, Vec<Entry>), Failure> {
+    if !s.dir.join("log").is_dir() {
+        return fail(
+            Why::Invalid,
+            format!("{} holds no log: it is not the data directory of a member", s.dir.display()),
+        );
+    }
+    let _lock = lock_dir(s.dir)?;
+    let fs = Arc::new(match &s.disk {
+        Some(d) => Fs::virtual_disk(d.clone()),
+        None => Fs::real(0),
+    });
+    let snap = s.snapshot.as_ref().map_or(0, |(index, _, _)| *index);
+    let mut entries = Vec::new();
+    let mut keep = |_: &State, e: Entry| {
+        if e.index > snap {
+            entries.push(e);
+        }
+    };
+    match load_engine(s, &fs, &mut keep) {
+        Ok((_, _, loaded)) => {
+            if loaded.start_over {
+                entries.clear(); // another leader's, overwritten by what the snapshot has
+            }
+            Ok((loaded.state, entries))
+        }
+        Err(f) => {
+            if f.why == Why::Damaged {
+                fs.undo_cuts();
+            }
+            Err(f)
+        }
+    }
+}
+
+fn load_engine(s: &Settings, fs: &Arc<Fs>, visit: Visit) -> Result<(Engine<Fs>, Bound, Loaded), Failure> {
+    let (bound, found) = match Bound::open(fs, s.dir, s.group) {
         Ok(b) => b,
         Err(e) if is_no_space(&e) => return fail(Why::NoSpace, format!("no room left in {}: {e}", s.dir.display())),
         Err(e) => return fail(Why::Io, format!("cannot open {}/bound: {e}", s.dir.display())),
@@ -177,7 +214,7 @@ fn open_locked(s: &Settings, fs: Arc<Fs>, lock: File, visit: Visit) -> Result<(L
     if let Found::Damaged(text) = &found {
         return damaged(s, text);
     }
-    match scan::find_damage(&fs, &s.dir.join("log")) {
+    match scan::find_damage(fs, &s.dir.join("log")) {
         Ok(Some(text)) => return damaged(s, &text),
         Ok(None) => {}
         Err(e) => return fail(Why::Io, format!("cannot read the log in {}: {e}", s.dir.display())),
@@ -193,6 +230,11 @@ fn open_locked(s: &Settings, fs: Arc<Fs>, lock: File, visit: Visit) -> Result<(L
         Err(e) => return damaged(s, &e.to_string()),
     };
     let loaded = load(s, &engine, &bound, matches!(found, Found::New), visit)?;
+    Ok((engine, bound, loaded))
+}
+
+fn open_locked(s: &Settings, fs: Arc<Fs>, lock: File, visit: Visit) -> Result<(Log, State), Failure> {
+    let (engine, bound, loaded) = load_engine(s, &fs, visit)?;
     if let Err(e) = fs.recovered() {
         return fail(Why::Io, format!("cannot sync the log files in {}: {e}", s.dir.display()));
     }

@@ -1,0 +1,237 @@
+#include "server/recover.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "net/hmac.hpp"
+#include "raft/group.hpp"
+#include "replica/image.hpp"
+#include "server/cluster_settings.hpp"
+#include "server/founding.hpp"
+
+namespace cleat::server {
+namespace {
+
+using base::Code;
+using base::Result;
+using base::Status;
+using storage::FileSystem;
+
+// What is made lies in DIR/recovered until all of it is on disk. Then the old files go aside, each of these in its
+// turn, and the new ones take their places. As long as DIR/recovered is there no node starts.
+constexpr const char* kMade = "recovered";
+constexpr const char* kReady = "ready";  // the last file of it
+constexpr const char* kOldOnly[] = {"log", "bound", "boots", "restored", "backup"};
+constexpr const char* kReplaced[] = {"snapshots", "nonce", "cluster"};
+
+class Deaf final : public lock::Sink {
+  void on_outcome(const lock::Outcome&) override {}
+  void on_event(const lock::Event&) override {}
+  void on_session_opened(base::SessionId, int64_t, lock::By, int64_t) override {}
+  void on_session_ended(base::SessionId, lock::Why) override {}
+};
+
+// No node may start on the directory meanwhile: holds what a node would.
+class DirLock {
+ public:
+  explicit DirLock(const std::string& dir) : fd_(::open((dir + "/LOCK").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {}
+  ~DirLock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  DirLock(const DirLock&) = delete;
+  DirLock& operator=(const DirLock&) = delete;
+  bool take() const { return fd_ >= 0 && ::flock(fd_, LOCK_EX | LOCK_NB) == 0; }
+
+ private:
+  int fd_;
+};
+
+bool is_there(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+Status move(FileSystem& files, const std::string& from, const std::string& to_dir, const std::string& name) {
+  if (Status s = files.rename(from + "/" + name, to_dir + "/" + name); !s.ok()) return s;
+  if (Status s = files.sync_dir(to_dir); !s.ok()) return s;
+  return files.sync_dir(from);
+}
+
+struct Survivor {
+  ClusterIdentity identity;
+  std::unique_ptr<lock::Machine> machine = std::make_unique<lock::Machine>();
+  raft::Options log;  // with the snapshot that was loaded
+  uint64_t index = 0, undecided = 0;
+};
+
+Status load_image(FileSystem& files, const std::string& dir, Survivor& out) {
+  auto found = storage::list_snapshots(files, dir + "/snapshots");
+  if (!found.ok()) return found.status();
+  if (found->empty()) return {};
+  const std::string& path = found->front().path;
+  auto reader = storage::SnapshotReader::open(files, path);
+  if (!reader.ok()) return reader.status();
+  auto members = replica::read_image(**reader, path, *out.machine);
+  if (!members.ok()) return members.status();
+  out.log.snapshot = raft::SnapshotMark{(*reader)->header().index, (*reader)->header().term, members->conf_state};
+  out.index = (*reader)->header().index;
+  return {};
+}
+
+// All entries count, decided or not: what a client was answered was on the disks of a majority, of which this may be
+// one without knowing it.
+Status load_log(const std::string& dir, Survivor& out) {
+  out.log.dir = dir;
+  out.log.node_id = out.identity.member;
+  if (out.identity.founder()) {
+    for (const replica::Member& m : out.identity.members) out.log.bootstrap_voters.push_back(m.id);
+  }
+  Deaf deaf;
+  Status status;
+  auto read = raft::read_log(out.log, [&](const raft::EntryView& e) {
+    if (e.kind == raft::EntryKind::kPayload && !e.data.empty()) {
+      status = out.machine->apply({reinterpret_cast<const char*>(e.data.data()), e.data.size()}, deaf);
+    }
+    return status.ok();
+  });
+  if (!read.ok()) return read.status();
+  if (!status.ok()) return {Code::kCorrupt, dir + ": " + status.message()};
+  if (!out.log.snapshot && read->last == 0 && !out.identity.founder()) {
+    return {Code::kInvalid, dir + " is that of a member which never got anything: choose another survivor"};
+  }
+  out.index = std::max(out.index, read->last);
+  out.undecided = out.index - std::min(out.index, read->commit);
+  return {};
+}
+
+Result<Survivor> load_survivor(FileSystem& files, const std::string& dir) {
+  Survivor out;
+  auto identity = load_identity(files, dir);
+  if (!identity.ok()) return identity.status();
+  if (!*identity) {
+    return Status(Code::kInvalid, dir +
+                                      " is not the data directory of a member: it has no file `cluster`. (A backup is "
+                                      "put in place by cleat cluster restore)");
+  }
+  out.identity = **std::move(identity);
+  if (Status s = load_image(files, dir, out); !s.ok()) return s;
+  if (Status s = load_log(dir, out); !s.ok()) return s;
+  return out;
+}
+
+std::string own_address(const ClusterIdentity& identity) {
+  for (const replica::Member& m : identity.members) {
+    if (m.id == identity.member) return m.address;
+  }
+  return {};
+}
+
+Status make(FileSystem& files, const std::string& dir, const ClusterIdentity& identity, lock::Machine& machine) {
+  const std::string made = dir + "/" + kMade;
+  std::error_code failed;
+  std::filesystem::remove_all(made, failed);  // of an attempt that did not come to its end
+  if (Status s = begin_image(files, made, identity, machine); !s.ok()) return s;
+  if (auto nonce = load_or_make_nonce(files, made, identity.nonces[0]); !nonce.ok()) return nonce.status();
+  if (Status s = store_identity(files, made, identity); !s.ok()) return s;
+  auto ready = files.create(made + "/" + kReady);
+  if (!ready.ok()) return ready.status();
+  if (Status s = (*ready)->sync(); !s.ok()) return s;
+  if (Status s = files.sync_dir(made); !s.ok()) return s;
+  return files.sync_dir(dir);
+}
+
+Status put_in_place(FileSystem& files, const std::string& dir, const std::string& kept_in) {
+  const std::string made = dir + "/" + kMade;
+  if (Status s = files.make_dir(kept_in); !s.ok()) return s;
+  for (const char* name : kOldOnly) {
+    if (!is_there(dir + "/" + name)) continue;
+    if (Status s = move(files, dir, kept_in, name); !s.ok()) return s;
+  }
+  for (const char* name : kReplaced) {
+    if (!is_there(made + "/" + name)) continue;  // it was, before a crash
+    if (is_there(dir + "/" + name)) {
+      if (Status s = move(files, dir, kept_in, name); !s.ok()) return s;
+    }
+    if (Status s = move(files, made, dir, name); !s.ok()) return s;
+  }
+  std::error_code failed;
+  std::filesystem::remove_all(made, failed);
+  return failed ? Status(Code::kIo, "cannot remove " + made + ": " + failed.message()) : files.sync_dir(dir);
+}
+
+std::string kept_in(const std::string& dir, uint32_t incarnation) {
+  return fmt::format("{}/before-incarnation-{}", dir, incarnation);
+}
+
+// What was made before a crash is whole: only its places are left to be taken.
+Result<std::optional<Recovered>> go_on(FileSystem& files, const std::string& dir) {
+  const std::string made = dir + "/" + kMade;
+  if (!is_there(made + "/" + kReady)) return std::optional<Recovered>();
+  auto identity = load_identity(files, is_there(made + "/cluster") ? made : dir);
+  if (!identity.ok()) return identity.status();
+  if (!*identity || !(*identity)->restored) return Status(Code::kCorrupt, made + " is not what it was: remove it");
+  Recovered out;
+  out.origin = *(*identity)->restored;
+  out.name = (*identity)->name;
+  out.address = own_address(**identity);
+  out.fence = out.origin.above;
+  out.kept_in = kept_in(dir, out.origin.incarnation);
+  if (Status s = put_in_place(files, dir, out.kept_in); !s.ok()) return s;
+  return std::optional<Recovered>(std::move(out));
+}
+
+}  // namespace
+
+Status check_recovered(FileSystem&, const std::string& dir) {
+  if (!is_there(dir + "/" + kMade)) return {};
+  return {Code::kInvalid,
+          fmt::format("{} was recovered half-way: say `cleat cluster recover --unsafe --data {}` again", dir, dir)};
+}
+
+Result<Recovered> recover(FileSystem& files, const std::string& dir, int64_t now_ms, uint64_t fence_above) {
+  if (auto names = files.list(dir); !names.ok()) return names.status();
+  auto before = go_on(files, dir);
+  if (!before.ok()) return before.status();
+  if (*before) return **std::move(before);
+  auto survivor = load_survivor(files, dir);
+  if (!survivor.ok()) return survivor.status();
+  const DirLock lock(dir);
+  if (!lock.take()) return Status(Code::kBusy, dir + " is in use by another process: stop it first");
+  const ClusterIdentity& old = survivor->identity;
+  auto origin = next_incarnation(*survivor->machine, old.incarnation, now_ms, fence_above);
+  if (!origin.ok()) return origin.status();
+  Recovered out;
+  out.origin = *origin;
+  out.origin.cluster = old.cluster;
+  out.name = old.name;
+  out.address = own_address(old);
+  out.older_incarnation = old.incarnation;
+  out.index = survivor->index;
+  out.undecided = survivor->undecided;
+  out.before = survivor->machine->totals();
+  out.kept_in = kept_in(dir, out.origin.incarnation);
+  FoundingNonce nonce;
+  net::fill_random(nonce);
+  ClusterIdentity identity = found_alone(old.name, out.address, nonce);
+  identity.cluster = old.cluster;
+  identity.incarnation = out.origin.incarnation;
+  identity.restored = out.origin;
+  if (Status s = make(files, dir, identity, *survivor->machine); !s.ok()) {
+    std::error_code ignored;
+    std::filesystem::remove_all(dir + "/" + kMade, ignored);
+    return s;
+  }
+  out.after = survivor->machine->totals();
+  out.fence = survivor->machine->last_fence().value;
+  if (Status s = put_in_place(files, dir, out.kept_in); !s.ok()) return s;
+  return out;
+}
+
+}  // namespace cleat::server
