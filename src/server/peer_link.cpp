@@ -45,13 +45,14 @@ std::optional<int64_t> PeerLink::next_wake_us() const {
 }
 
 void PeerLink::send(uint32_t member, std::string_view message) {
+  if (!peers_) return;  // the replica is opened before there are connections
   // Who stands at that address has no place in the group yet: it would not understand.
   if (std::find(outsiders_.begin(), outsiders_.end(), member) != outsiders_.end()) return;
   peers_->send(member, message);
 }
 
 void PeerLink::flush() {
-  peers_->flush();
+  if (peers_) peers_->flush();
 }
 
 base::Status PeerLink::admit(net::PeerEnd end, uint64_t key, const net::PeerHello& theirs) {

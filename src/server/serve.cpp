@@ -98,7 +98,9 @@ int run_node(Node& node, const net::ServiceNotify& notify) {
   around.set_log_level = set_log_level;
   around.silent_ms = [](const Connection& c) { return net::silent_ms(c.fd); };
   around.close_socket = [&loop](Connection& c) { loop->close_socket(c); };
-  around.send_touched = [&loop] { loop->send_touched(); };
+  around.send_touched = [&loop] {
+    if (loop) loop->send_touched();  // while the log is replayed there is none
+  };
   ClusterNode cluster(node.config, node.secret, clock);
   around.cluster_facts = [&cluster] { return cluster.facts(); };
   around.on_members = [&cluster](const replica::Members& members) { cluster.set_members(members); };
