@@ -1,5 +1,7 @@
 #include "cli/cluster_status.hpp"
 
+#include <algorithm>
+
 #include "cli/duration.hpp"
 #include "cli/escape.hpp"
 #include "cli/table.hpp"
@@ -36,6 +38,22 @@ std::string version(const Reply& member) {
   return (text.empty() ? "" : text + " ") + "level " + level;
 }
 
+// "feature level 1", and what keeps it from rising.
+std::string level(const Reply& status) {
+  const int64_t in_force = status.integer_at("level");
+  if (in_force == 0) return "";
+  int64_t known = in_force;
+  for (const Reply& m : members_of(status)) known = std::max(known, m.integer_at("level"));
+  std::string out = ", feature level " + std::to_string(in_force), missing;
+  if (known == in_force) return out;
+  for (const Reply& m : members_of(status)) {
+    const bool knows = m.integer_at("up") && m.integer_at("level") >= known;
+    if (!knows) missing += (missing.empty() ? "" : ", ") + escaped(m.text_at("name"));
+  }
+  out += " (" + std::to_string(known);
+  return out + (missing.empty() ? " in a moment)" : " once it is known to " + missing + ")");
+}
+
 std::string headline(const Reply& status) {
   const std::string cluster = escaped(status.text_at("cluster")), leader = escaped(status.text_at("leader"));
   if (const std::string waiting = escaped(status.text_at("waiting")); !waiting.empty()) {
@@ -45,7 +63,8 @@ std::string headline(const Reply& status) {
   const int64_t incarnation = status.integer_at("incarnation", 1);
   if (incarnation > 1) out += "incarnation " + std::to_string(incarnation) + ", ";
   out += leader.empty() ? "no leader" : leader + " leads";
-  return out + ", commit " + number(status, "commit") + " (as " + escaped(status.text_at("name")) + " sees it)\n";
+  return out + ", commit " + number(status, "commit") + level(status) + " (as " + escaped(status.text_at("name")) +
+         " sees it)\n";
 }
 
 }  // namespace

@@ -53,16 +53,34 @@ Reply status(std::vector<Reply> members, const std::string& leader = "a") {
                  {"commit", number(1'200)},
                  {"members", list_of(std::move(members))},
                  {"name", word("a")},
-                 {"waiting", Reply::nil()}});
+                 {"waiting", Reply::nil()},
+                 {"level", number(1)}});
 }
 
 TEST(ClusterStatus, Table) {
   EXPECT_EQ(
       cluster_status_text(status({member("a", 1, "leader", true, true), member("d", 4, "learner", true, false)})),
-      "cluster e881, term 7, a leads, commit 1200 (as a sees it)\n"
+      "cluster e881, term 7, a leads, commit 1200, feature level 1 (as a sees it)\n"
       "NAME  ID  ROLE     VOTE  UP   LAG  ROUND TRIP  HEARD     SNAPSHOT  MEMBERS AT   CLIENTS AT  VERSION  STARTS\n"
       "a     1   leader   yes   yes  0    -           -         -         127.0.0.1:1  -           level 1  3\n"
       "d     4   learner  no    yes  12   1.2ms       40ms ago  40%       127.0.0.1:1  -           level 1  3\n");
+}
+
+TEST(ClusterStatus, TellsWhatKeepsTheFeatureLevelDown) {
+  const auto knows = [](Reply m, int64_t level) {
+    for (size_t i = 0; i < m.items.size(); i += 2)
+      if (m.items[i].text == "level") m.items[i + 1] = number(level);
+    return m;
+  };
+  const auto first_line = [](const Reply& s) {
+    const std::string text = cluster_status_text(s);
+    return text.substr(0, text.find('\n'));
+  };
+  const Reply a = knows(member("a", 1, "leader", true, true), 2), b = member("b", 2, "follower", true, true);
+  EXPECT_EQ(first_line(status({a, b, knows(member("c", 3, "unknown", false, true), 2)})),
+            "cluster e881, term 7, a leads, commit 1200, feature level 1 (2 once it is known to b, c) (as a sees it)");
+  EXPECT_EQ(first_line(status({a, knows(b, 2)})),
+            "cluster e881, term 7, a leads, commit 1200, feature level 1 (2 in a moment) (as a sees it)");
 }
 
 TEST(ClusterStatus, OfANodeThatWaits) {

@@ -107,6 +107,9 @@ void Core::run_housekeeping(const base::ConnectionRef& from, const Command& c) {
     case Verb::kConfigure:
       configure(c);
       break;
+    case Verb::kRaiseLevel:
+      level = std::max(level, c.level);
+      break;
     case Verb::kBootEnded:
       boot_ended(from);
       break;

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <random>
 
+#include "lock/level.hpp"
 #include "lock/machine.hpp"
 
 namespace cleat::lock {
@@ -135,6 +136,41 @@ TEST(Codec, GoldenEntries) {
   expect_golden("entry_full_lock", entry_of({full_command()}, 1234));
   expect_golden("entry_token_lock_unlock", entry_of({token_command(), plain(Verb::kUnlock, "a", "o")}, 1));
   expect_golden("entry_tick", entry_of({plain(Verb::kTick, "")}, 0));
+}
+
+Command raise_to(uint32_t level) {
+  Command c = plain(Verb::kRaiseLevel, "");
+  c.level = level;
+  return c;
+}
+
+TEST(Codec, GoldenRaise) {
+  expect_golden("entry_raise_level", entry_of({raise_to(2)}, 0));
+}
+
+TEST(Level, RisesByAnEntryAndStandsInSnapshots) {
+  Machine m;
+  Deaf deaf;
+  EXPECT_EQ(m.level(), kFirstLevel);
+  const uint64_t digest = m.digest();
+  ASSERT_TRUE(m.apply(entry_of({raise_to(3)}, 0), deaf).ok());
+  EXPECT_EQ(m.level(), 3u);
+  EXPECT_NE(m.digest(), digest);
+  ASSERT_TRUE(m.apply(entry_of({raise_to(2)}, 0), deaf).ok());
+  EXPECT_EQ(m.level(), 3u) << "it never goes back";
+  Machine copy;
+  ASSERT_TRUE(load(copy, image_of(m)).ok());
+  EXPECT_EQ(copy.level(), 3u);
+}
+
+TEST(Level, ThisBuildNeedsNoMoreThanTheFirst) {
+  EXPECT_EQ(known_level(), kFirstLevel);
+  EXPECT_FALSE(renewals_recorded(known_level()));
+  EXPECT_EQ(required_level(full_command()), kFirstLevel);
+  Command c = plain(Verb::kRenew, "a");
+  EXPECT_EQ(required_level(c), kFirstLevel);
+  c.has_data = true;
+  EXPECT_GT(required_level(c), known_level()) << "what would be applied otherwise than it is meant is not taken";
 }
 
 TEST(Codec, GoldenSettings) {

@@ -32,6 +32,7 @@ enum class Verb : uint8_t {
   kMark = 8,              // session, heard_ms   (time.md rule 4)
   kHeard = 9,             // session
   kExpire = 10,           // session             (time.md rule 5)
+  kRaiseLevel = 11,       // level               (level.hpp)
   kLock = 20,
   kUnlock = 21,
   kRenew = 22,
@@ -74,6 +75,7 @@ struct Command {
   int64_t delay_ms = 0;        // 0: none
   base::Fence fence;           // 0: none
   int64_t heard_ms = 0;        // kMark: log time
+  uint32_t level = 0;          // kRaiseLevel
 
   bool operator==(const Command&) const = default;
 };

@@ -1,5 +1,6 @@
 #include "lock/command.hpp"
 #include "lock/hash.hpp"
+#include "lock/level.hpp"
 #include "lock/pool.hpp"
 #include "lock/tagged.hpp"
 
@@ -29,11 +30,12 @@ enum CommandField : uint32_t {
   kDelay = 19,
   kFence = 20,
   kHeard = 21,
+  kLevel = 30,
 };
 constexpr uint64_t kNoReentry = 1, kAsync = 2, kClean = 4, kTakeover = 8, kHasData = 16, kAllFlags = 31;
 
 bool known(uint64_t verb) {
-  return (verb >= 1 && verb <= 10) || (verb >= 20 && verb <= 25);
+  return (verb >= 1 && verb <= 11) || (verb >= 20 && verb <= 25);
 }
 
 template <class T>
@@ -84,6 +86,8 @@ bool read_number(uint32_t field, uint64_t v, Command& c) {
       return take(v, kMaxFence, c.fence.value);
     case kHeard:
       return take(v, kMaxStampMs, c.heard_ms);
+    case kLevel:
+      return take(v, kMaxLevel, c.level);
     default:
       return true;
   }
@@ -149,6 +153,7 @@ void encode(const Command& c, std::string& out) {
   w.number(kDelay, static_cast<uint64_t>(c.delay_ms));
   w.number(kFence, c.fence.value);
   w.number(kHeard, static_cast<uint64_t>(c.heard_ms));
+  w.number(kLevel, c.level);
   w.end();
 }
 
@@ -158,7 +163,8 @@ bool decode(std::string_view& in, Command& out) {
   out = Command{};
   bool has_verb = false;
   for (Field f; fields.next(f);) {
-    if (f.number <= kHeard && f.is_bytes != bytes_field(f.number)) return false;
+    const bool known_field = f.number <= kHeard || f.number == kLevel;
+    if (known_field && f.is_bytes != bytes_field(f.number)) return false;
     if (!(f.is_bytes ? read_bytes(f.number, f.bytes, out) : read_number(f.number, f.value, out))) return false;
     has_verb |= f.number == kVerb;
   }

@@ -12,6 +12,7 @@
 
 #include "base/bytes.hpp"
 #include "lock/indexed_heap.hpp"
+#include "lock/level.hpp"
 #include "lock/machine.hpp"
 #include "lock/queue.hpp"
 #include "lock/records.hpp"
@@ -68,6 +69,7 @@ static_assert(kBuckets == 1u << (64 - 51));
 
 struct Core {
   Settings settings;
+  uint32_t level = kFirstLevel;
   int64_t log_ms = 0, wall_ms = 0;
   base::Revision revision;
   base::Fence last_fence;
@@ -165,6 +167,7 @@ struct Core {
   void unlock(const base::ConnectionRef& from, const Command& c);
   void renew(const base::ConnectionRef& from, const Command& c);
   void put(const base::ConnectionRef& from, const Command& c);
+  static void put_data(HoldRecord& h, std::string_view data);
   void cancel(const base::ConnectionRef& from, const Command& c);
   void undeliver(const Command& c);
   struct Holder {

@@ -125,7 +125,19 @@ void Core::renew(const base::ConnectionRef& from, const Command& c) {
   Outcome& o = holder.outcome;
   o.fence = h.fence;
   o.ms_left = told(h.end_ms());
+  if (!renewals_recorded(level)) return answer(holder, c.req);
+  if (c.has_data) put_data(h, c.data);
+  Event e = event_of(h, EventKind::kData, Why::kNone);
+  const Blob req(e.req);
+  e.req = req.view();
+  record(h.name, e);
   answer(holder, c.req);
+  sink->on_event(e);
+}
+
+void Core::put_data(HoldRecord& h, std::string_view data) {
+  h.bytes = Blobs3(h.who(), data, h.token_req());
+  h.has_data = true;
 }
 
 void Core::put(const base::ConnectionRef& from, const Command& c) {
@@ -133,8 +145,7 @@ void Core::put(const base::ConnectionRef& from, const Command& c) {
   if (holder.answered) return;
   HoldRecord& h = holds[holder.hold];
   touch_name(h.name);
-  h.bytes = Blobs3(h.who(), c.data, h.token_req());
-  h.has_data = true;
+  put_data(h, c.data);
   const Handle name = h.name;
   Event e = event_of(h, EventKind::kData, Why::kNone);
   const Blob req(e.req);

@@ -14,6 +14,9 @@ base::Status Machine::apply(std::string_view entry, Sink& sink) {
 const Settings& Machine::settings() const {
   return state_->settings;
 }
+uint32_t Machine::level() const {
+  return state_->level;
+}
 int64_t Machine::log_ms() const {
   return state_->log_ms;
 }

@@ -47,6 +47,7 @@ class Machine {
   void begin_incarnation(const Incarnation&);
 
   const Settings& settings() const;
+  uint32_t level() const;           // in force (level.hpp)
   int64_t log_ms() const;           // stamp of the last entry
   int64_t wall_ms() const;          // its Unix time
   base::Revision revision() const;  // of the last change

@@ -10,7 +10,7 @@ enum Record : uint8_t { kEnd = 0, kName = 1, kSession = 2 };
 
 namespace head {
 enum : uint32_t { kVersion = 1, kLogMs, kWallMs, kRevision, kLastFence, kLastSession, kLastArrival, kLastDecision };
-enum : uint32_t { kSettings = 9, kNames, kHolds, kGhosts, kWaiters, kSessions, kReqs, kHistory };
+enum : uint32_t { kSettings = 9, kNames, kHolds, kGhosts, kWaiters, kSessions, kReqs, kHistory, kLevel };
 }  // namespace head
 
 namespace name {

@@ -82,6 +82,7 @@ base::Status Core::load_head(base::Reader& in) {
   auto loaded = decode_settings(f.bytes(s::head::kSettings));
   if (!loaded.ok()) return loaded.status();
   settings = *loaded;
+  level = static_cast<uint32_t>(f.number(s::head::kLevel, kMaxLevel, kFirstLevel));
   log_ms = f.stamp(s::head::kLogMs);
   wall_ms = f.stamp(s::head::kWallMs);
   revision = {f.number(s::head::kRevision, UINT64_MAX)};

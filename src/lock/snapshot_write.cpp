@@ -211,6 +211,7 @@ void Core::encode_head(std::string& out) const {
   w.number(s::head::kSessions, sessions.size());
   w.number(s::head::kReqs, reqs.size());
   w.number(s::head::kHistory, history.size());
+  w.number(s::head::kLevel, level, kFirstLevel);
   w.end();
 }
 

@@ -61,6 +61,9 @@ class PeerHandler {
   virtual void on_log(int level, std::string_view line) = 0;
 };
 
+// Begins a trouble that is the other end's refusal; what follows are its own words.
+inline constexpr std::string_view kRefusedByThem = "it refused: ";
+
 // Of a dialed member, for INFO and people.
 struct PeerState {
   bool up = false;

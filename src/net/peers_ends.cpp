@@ -40,7 +40,8 @@ void Peers::Impl::lose(Link& link, std::string why) {
 void Peers::Impl::lose_ended(Link& link) {
   const PeerChannel& ended = *link.channel;
   const bool farewell = ended.refused_by_them() && ended.why().empty() && link.admitted;
-  if (!farewell) return lose(link, ended.refused_by_them() ? fmt::format("it refused: {}", ended.why()) : ended.why());
+  if (!farewell)
+    return lose(link, ended.refused_by_them() ? fmt::format("{}{}", kRefusedByThem, ended.why()) : ended.why());
   log(1, key_of(link), "gone",
       fmt::format("{} closed the connection, as members do that stop or begin anew", who_is(link)));
   if (link.dialed) link.dialed->state.trouble = kClosed;

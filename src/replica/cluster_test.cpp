@@ -170,6 +170,25 @@ TEST(Cluster, WhatCannotBeProposedNowKeepsNobodyBusy) {
   EXPECT_TRUE(c.same_state());
 }
 
+// In the leader's term, and before the leader has dialed it anew.
+TEST(Cluster, WhatAMemberAsksThatWasStartedAgainIsDone) {
+  Cluster c;
+  const uint32_t leader = c.leader(), member = c.follower();
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(c.answer(member, lock_of("n" + std::to_string(i), "t")));
+  const uint64_t term = c.at(leader).replica->status().term;
+  c.kill(member);
+  c.pass_ms(300);
+  c.dialed_late = member;
+  c.open(member);
+  c.pass_ms(300);
+  const auto first = c.answer(member, lock_of("again", "t"));
+  ASSERT_TRUE(first) << "it counts its forwards anew";
+  EXPECT_EQ(first->result, Result::kGranted);
+  c.connect(leader, member);
+  EXPECT_TRUE(c.answer(member, lock_of("more", "t")));
+  EXPECT_EQ(c.at(leader).replica->status().term, term);
+}
+
 TEST(Cluster, ReadsAndKeepAlivesOnAnyMember) {
   Cluster c;
   c.leader();

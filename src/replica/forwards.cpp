@@ -11,7 +11,7 @@ void Forwards::enter(uint64_t term) {
   if (term == term_) return;
   batches_.clear();
   term_ = term;
-  number_ = 0;
+  number_ = first_;
   bytes_ = 0;
 }
 

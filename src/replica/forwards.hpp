@@ -13,6 +13,16 @@
 
 namespace cleat::replica {
 
+// What a member numbers towards others begins here, so that nothing that is said to, or came from, an earlier boot of
+// it is taken for this one's.
+constexpr int kBootShift = 40;
+constexpr uint64_t first_number(uint32_t boot) {
+  return uint64_t{boot} << kBootShift;
+}
+constexpr uint64_t boot_of_number(uint64_t number) {
+  return number >> kBootShift;
+}
+
 // The side of the member that asks.
 class Forwards {
  public:
@@ -23,6 +33,7 @@ class Forwards {
   // asked elsewhere, and must not have it done behind their backs when a wire is mended. What ends their connections
   // is sent until it is taken.
   explicit Forwards(int64_t patience_us) : patience_us_(patience_us) {}
+  void begin(uint32_t boot) { first_ = number_ = first_number(boot); }
 
   // The message to send. Another term than before drops what was under way.
   const std::string& add(uint64_t term, std::string_view runs, int64_t now_us);
@@ -53,7 +64,7 @@ class Forwards {
 
   int64_t patience_us_;
   std::deque<Batch> batches_;
-  uint64_t term_ = 0, number_ = 0;
+  uint64_t term_ = 0, number_ = 0, first_ = 0;
   size_t bytes_ = 0;
   int64_t sent_us_ = 0;
 };

@@ -1,13 +1,14 @@
 #include "replica/image.hpp"
 
 #include "base/bytes.hpp"
+#include "replica/level_watch.hpp"
 
 namespace cleat::replica {
 
 using base::Status;
 
-base::Result<ImageMembers> read_image(storage::SnapshotReader& reader, const std::string& what,
-                                      lock::Machine& machine) {
+base::Result<ImageMembers> read_image(storage::SnapshotReader& reader, const std::string& what, lock::Machine& machine,
+                                      uint32_t known_level) {
   const auto say = [&](const Status& s) { return Status(s.code(), what + ": " + s.message()); };
   ImageMembers out;
   auto members = Members::decode(reader.header().members, out.conf_state);
@@ -18,6 +19,8 @@ base::Result<ImageMembers> read_image(storage::SnapshotReader& reader, const std
     if (!block.ok()) return block.status();
     if (!*block) break;
     if (Status s = machine.load_block(**block); !s.ok()) return say(s);
+    // What follows may be of a shape that is not known here.
+    if (machine.level() > known_level) return say({base::Code::kInvalid, too_old_error(machine.level(), known_level)});
   }
   if (Status s = machine.finish_load(); !s.ok()) return say(s);
   return out;

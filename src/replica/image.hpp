@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "lock/level.hpp"
 #include "lock/machine.hpp"
 #include "replica/members.hpp"
 #include "storage/snapshot.hpp"
@@ -15,8 +16,10 @@ struct ImageMembers {
   std::string conf_state;  // the engine's part
 };
 
-// All of it into an empty machine. kCorrupt, kInvalid: begins with `what`.
-base::Result<ImageMembers> read_image(storage::SnapshotReader&, const std::string& what, lock::Machine&);
+// All of it into an empty machine. kCorrupt, kInvalid: begins with `what`. One of a higher feature level than
+// `known_level` is refused.
+base::Result<ImageMembers> read_image(storage::SnapshotReader&, const std::string& what, lock::Machine&,
+                                      uint32_t known_level = lock::known_level());
 // Of a machine in whose image nobody else has part. On disk when it returns.
 base::Status write_image(storage::FileSystem&, const std::string& dir, const storage::SnapshotHeader&, lock::Machine&);
 

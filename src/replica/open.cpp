@@ -25,6 +25,7 @@ base::Status Pump::start() {
   ticked_us_ = now_us_;
   space_.look();
   drive();
+  if (!unfit_.empty()) return {base::Code::kInvalid, options_.dir + ": " + unfit_};
   return {};
 }
 
@@ -87,6 +88,9 @@ base::Status Pump::open_group() {
   group_ = *std::move(group);
   const raft::GroupStatus s = group_->status();
   boot_ = base::mutant("boot_not_counted") ? 1 : static_cast<uint32_t>(s.boot);
+  forwards_.begin(boot_);
+  proofs_.begin(first_number(boot_));
+  last_asked_ = first_number(boot_);
   applied_ = std::max(applied_, s.applied);
   ids_ = group_->member_ids();
   // A lone voter's log is all decided; of several the end may still be overwritten, or be new to this member's clients.
@@ -99,6 +103,8 @@ Status Pump::status() const {
   const raft::GroupStatus s = group_->status();
   out.leads = phase_ == Phase::kServing;
   out.leader = out.leads ? options_.member : leader_;
+  out.level = machine_->level();
+  out.known_level = options_.level;
   out.voter = ids_.is_voter(options_.member);
   out.worst_clock_ppm = peers_.worst_clock_ppm();
   out.durable = s.durable;

@@ -19,7 +19,6 @@ void PeerBook::down(uint32_t member) {
 
 void PeerBook::said(uint32_t member, const PeerState& s, int64_t now_us) {
   Peer& p = peers_[member];
-  p.level = s.level;
   p.applied = s.applied;
   p.disk_full = s.disk_full;
   p.client_address = s.client_address;

@@ -12,6 +12,9 @@ namespace cleat::replica {
 
 class Proofs {
  public:
+  // Rounds are numbered from here on.
+  void begin(uint64_t first) { begun_ = proved_ = settled_ = first; }
+
   // For something that was just drained.
   uint64_t round_for_new() const;
   uint64_t next_round() const { return begun_ + 1; }

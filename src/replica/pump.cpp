@@ -83,6 +83,7 @@ void Pump::drive() {
     send_messages(true);
     if (ready_->has_snapshot()) install_snapshot();
     apply_committed();
+    if (!unfit_.empty()) return;
     for (size_t i = 0; i < ready_->read_count(); ++i) proofs_.confirmed(ready_->read(i).context, ready_->read(i).index);
     ready_.reset();
     group_->applied(applied_);
@@ -92,7 +93,7 @@ void Pump::drive() {
 }
 
 void Pump::apply_committed() {
-  for (size_t i = 0; i < ready_->committed_count(); ++i)
+  for (size_t i = 0; i < ready_->committed_count() && unfit_.empty(); ++i)
     if (ready_->committed(i).index > applied_) apply(ready_->committed(i));
 }
 
@@ -158,8 +159,22 @@ void Pump::apply(const raft::EntryView& entry) {
     return;
   }
   listener_.on_entry(entry.index, entry.term, chars(entry.data), replaying_);
+  const uint32_t level = machine_->level();
   const base::Status status = machine_->apply(chars(entry.data), *this);
   CLEAT_CHECK(status.ok(), "an entry of the log is none of ours: was it written by a newer version of cleat?");
+  if (machine_->level() != level) level_rose();
+}
+
+void Pump::level_rose() {
+  const uint32_t level = machine_->level();
+  if (level <= options_.level) {
+    if (!replaying_)
+      listener_.on_log(1, "all members know it: feature level " + std::to_string(level) + " is in force");
+    return;
+  }
+  unfit_ = too_old_error(level, options_.level);
+  stopped_ = true;
+  listener_.on_unfit(unfit_);
 }
 
 void Pump::apply_members(const raft::EntryView& entry) {
@@ -260,6 +275,7 @@ void Pump::leadership_lost() {
   forward_inbox_.clear();
   ending_boots_.clear();
   slow_syncs_ = 0;
+  levels_.not_asked();
   proposed_index_ = 0;
   held_back_ = false;
   std::erase_if(reads_, [](const WaitingRead& r) { return r.member != 0; });

@@ -16,6 +16,7 @@
 #include "raft/ready.hpp"
 #include "replica/commit_news.hpp"
 #include "replica/forwards.hpp"
+#include "replica/level_watch.hpp"
 #include "replica/liveness.hpp"
 #include "replica/log_clock.hpp"
 #include "replica/peer_book.hpp"
@@ -125,6 +126,9 @@ class Pump final : public Replica, private lock::Sink {
   bool persist();
   void apply(const raft::EntryView&);
   void apply_committed();
+  void level_rose();
+  uint32_t common_level() const;
+  void add_raise();
   void lead_begins();
   void serve_if_started();
   void check_space();
@@ -258,6 +262,8 @@ class Pump final : public Replica, private lock::Sink {
   uint64_t log_floor_bytes_ = 0, snapshots_seen_ = 0;
   int64_t told_state_us_ = 0, handed_over_us_ = 0, complained_us_ = 0;
   int slow_syncs_ = 0;
+  LevelWatch levels_;
+  std::string unfit_;  // why this build can't be a member any more
 
   uint64_t proposed_index_ = 0;  // the last entry that this leader proposed
   uint64_t replay_end_ = 0;      // entries up to here were decided before this start: nobody is told

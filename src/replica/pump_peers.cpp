@@ -22,6 +22,7 @@ bool may_be_forwarded(lock::Verb verb) {
     case lock::Verb::kMark:
     case lock::Verb::kHeard:
     case lock::Verb::kExpire:
+    case lock::Verb::kRaiseLevel:
       return false;
     default:
       return true;
@@ -218,13 +219,14 @@ bool Pump::take_forward(uint32_t member, const Forward& f) {
   lock::EntryReader reader(f.runs);
   base::ConnectionRef from;
   while (reader.next_run(from)) {
-    // A connection of another member, or of a boot of it that is over, asks for nothing here.
-    if (from.member != member || from.boot != peers_.boot(member)) continue;
+    // A connection of another member, or of a boot of it that is over, asks for nothing here. A newer boot than the one
+    // that this leader has dialed is one that it will dial soon.
+    if (from.member != member || from.boot != boot_of_number(f.number) || from.boot < peers_.boot(member)) continue;
     entry_term_ = term_;
     entry_.begin_run(from);
     lock::Command c;
     while (reader.next_command(c)) {
-      if (!may_be_forwarded(c.verb)) return false;
+      if (!may_be_forwarded(c.verb) || lock::required_level(c) > machine_->level()) return false;
       if (c.session && speaks_for(c)) heard_.push_back({c.session, 0});
       entry_.add(c);
     }

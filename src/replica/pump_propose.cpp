@@ -1,4 +1,5 @@
 // What one turn puts into the log: one entry with the clients' runs first and the leader's own commands behind them.
+#include <algorithm>
 #include <span>
 
 #include "base/mutant.hpp"
@@ -89,6 +90,7 @@ void Pump::propose_turn() {
     // Not made, so nothing of it is remembered. The clients' runs wait for the next turn.
     entry_.cut(before);
     started_ = false;
+    levels_.not_asked();
     ending_boots_.clear();
     ++status_.proposals_refused;
     held_back_ = true;
@@ -118,6 +120,7 @@ bool Pump::add_own_commands() {
                                       .drained = drained_,
                                       .applied = applied_},
                                      *machine_, entry_);
+  add_raise();
   if (entry_.empty() && tick_due()) entry_.add(command(lock::Verb::kTick));
   return own;
 }
@@ -131,6 +134,29 @@ void Pump::add_start_commands() {
     c.data = settings;
     entry_.add(c);
   }
+  add_raise();
+}
+
+// The highest feature level that every member knows; 0 while one is not there to say.
+uint32_t Pump::common_level() const {
+  uint32_t level = options_.level;
+  for (const Member& m : members_.all()) {
+    if (m.id == options_.member) continue;
+    const PeerBook::Peer* peer = peers_.find(m.id);
+    if (peer == nullptr || !peer->up) return 0;
+    level = std::min(level, peer->level);
+  }
+  return level;
+}
+
+void Pump::add_raise() {
+  const bool fresh = machine_->revision().value == 0 || members_.all().size() == 1;
+  const uint32_t level = levels_.look(common_level(), machine_->level(), fresh, now_us_);
+  if (level == 0) return;
+  lock::Command c = command(lock::Verb::kRaiseLevel);
+  c.level = level;
+  entry_.add(c);
+  levels_.asked(level);
 }
 
 // Without ticks an idle log would keep a timer from ever being due, and a change of leader would take back all the time

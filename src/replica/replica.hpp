@@ -15,6 +15,7 @@
 
 #include "base/ids.hpp"
 #include "base/status.hpp"
+#include "lock/level.hpp"
 #include "lock/machine.hpp"
 #include "replica/members.hpp"
 #include "replica/outbox.hpp"
@@ -74,6 +75,9 @@ class Listener : public lock::Sink {
   virtual void on_members(const Members&) {}
   // The pump is about to wait for its disk, for entries that nothing told so far depends on: all that may be sent now.
   virtual void on_wait() {}
+  // The group has moved to a feature level that this build does not know: nothing more is applied or said here. The
+  // process is to end with this line for its operator.
+  virtual void on_unfit(const std::string& why) { (void)why; }
   // An entry is about to be applied; `replayed`: it was decided before this start, and nothing else is told of it. For
   // tests and models that follow the log.
   virtual void on_entry(uint64_t index, uint64_t term, std::string_view entry, bool replayed) {
@@ -93,7 +97,7 @@ struct Options {
   Outbox* outbox = nullptr;                 // null: a group of one
   std::string client_address;               // told to the other members, for their clients
   std::string version;                      // of this program, told likewise
-  uint32_t level = 1;                       // features that it knows
+  uint32_t level = lock::known_level();     // the highest feature level that it knows
   lock::Settings settings;                  // proposed as kConfigure when the group's differ
   uint64_t snapshot_log_bytes = 64u << 20;  // a snapshot begins when the log since the last one is larger
   uint64_t min_free_bytes = 256u << 20;     // below: new locks get DISKFULL (engine.md rule 13)
@@ -129,7 +133,9 @@ struct Status {
   bool leads = false;
   uint32_t leader = 0;  // member; 0: none known
   bool voter = true;
-  int64_t worst_clock_ppm = 0;  // greatest difference of clock rates to another member; 0: none known
+  int64_t worst_clock_ppm = 0;         // greatest difference of clock rates to another member; 0: none known
+  uint32_t level = lock::kFirstLevel;  // in force, as far as this member has applied
+  uint32_t known_level = lock::kFirstLevel;
   uint64_t term = 0, commit = 0, applied = 0, log_bytes = 0, snapshot_index = 0, free_bytes = 0;
   bool disk_full = false, snapshotting = false;
   uint64_t keep_alives_answered = 0, keep_alives_missed = 0, turns = 0, syncs = 0, entries = 0, commands = 0;

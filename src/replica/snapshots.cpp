@@ -13,6 +13,7 @@ Snapshots::Snapshots(storage::FileSystem& files, const Options& options, Log log
       dir_(options.dir + "/snapshots"),
       group_(options.group),
       incarnation_(options.incarnation),
+      level_(options.level),
       turn_us_(options.snapshot_turn_us),
       slice_bytes_(options.snapshot_slice_bytes),
       launch_(options.files == nullptr ? std::launch::async : std::launch::deferred),
@@ -43,7 +44,7 @@ base::Result<Snapshots::Loaded> Snapshots::load_file(const std::string& path, lo
                                                   " of the cluster, and this directory of incarnation " +
                                                   std::to_string(incarnation_) +
                                                   ": files of two directories are mixed");
-  auto members = read_image(**reader, path, machine);
+  auto members = read_image(**reader, path, machine, level_);
   if (!members.ok()) return members.status();
   return Loaded{{header.index, header.term, std::move(members->conf_state)}, std::move(members->members)};
 }

@@ -53,6 +53,7 @@ class Snapshots {
   std::string dir_;
   uint64_t group_;
   uint32_t incarnation_;
+  uint32_t level_;  // known here
   int64_t turn_us_;
   size_t slice_bytes_;
   std::launch launch_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 
 #include "resp/words.hpp"
@@ -34,17 +35,27 @@ void append_client_line(std::string& out, const ClientLine& c) {
 }
 
 bool InfoText::section(std::string_view title) {
-  bool wanted = asked_.empty();
-  for (const std::string_view word : asked_) {
-    wanted |=
-        same_word(word, title) || same_word(word, "all") || same_word(word, "everything") || same_word(word, "default");
-  }
-  if (!wanted) return false;
+  const bool all = asked_.empty() || asked_by_name("all") || asked_by_name("everything") || asked_by_name("default");
+  if (!all && !asked_by_name(title)) return false;
+  begin(title);
+  return true;
+}
+
+bool InfoText::named_section(std::string_view title) {
+  if (!asked_by_name(title)) return false;
+  begin(title);
+  return true;
+}
+
+bool InfoText::asked_by_name(std::string_view title) const {
+  return std::any_of(asked_.begin(), asked_.end(), [&](std::string_view word) { return same_word(word, title); });
+}
+
+void InfoText::begin(std::string_view title) {
   if (!text_.empty()) text_ += "\r\n";
   text_ += "# ";
   text_ += title;
   text_ += "\r\n";
-  return true;
 }
 
 void InfoText::line(std::string_view key, std::string_view value) {

@@ -42,12 +42,16 @@ class InfoText {
   // `asked` as in INFO [section ...]; empty, "all", "everything" or "default": all.
   explicit InfoText(std::span<const std::string_view> asked) : asked_(asked) {}
 
-  bool section(std::string_view title);  // "Server": begins "# Server"
+  bool section(std::string_view title);        // "Server": begins "# Server"
+  bool named_section(std::string_view title);  // only when it was asked for by name
   void line(std::string_view key, std::string_view value);
   void line(std::string_view key, int64_t value) { line(key, std::string_view(std::to_string(value))); }
   const std::string& text() const { return text_; }
 
  private:
+  bool asked_by_name(std::string_view title) const;
+  void begin(std::string_view title);
+
   std::span<const std::string_view> asked_;
   std::string text_;
 };

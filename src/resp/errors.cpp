@@ -99,6 +99,12 @@ std::string subscribed_error(const CommandRow& row) {
          "': only (P)SUBSCRIBE / (P)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
 }
 
+std::string level_error(const CommandRow& row, uint32_t needed, uint32_t in_force) {
+  return "ERR " + display_name(row) + " in this form needs feature level " + std::to_string(needed) +
+         " and the cluster is at " + std::to_string(in_force) +
+         ": it rises by itself once every member runs a version that knows it (see MEMBERS STATUS)";
+}
+
 std::string refusal_line(const lock::Outcome& o) {
   using lock::Result;
   switch (o.result) {

@@ -18,6 +18,8 @@ std::string unknown_subcommand_error(const CommandRow& container, std::string_vi
 std::string arity_error(const CommandRow& row);
 // A RESP2 connection with subscriptions may only send rows with kSubscribed.
 std::string subscribed_error(const CommandRow& row);
+// The command needs a feature level that is not in force yet.
+std::string level_error(const CommandRow& row, uint32_t needed, uint32_t in_force);
 
 // Of the lock machine: `outcome.result` is a refusal.
 std::string refusal_line(const lock::Outcome& outcome);

@@ -336,7 +336,7 @@ TEST(GoldenReplies, Members) {
   g.add("MEMBERS STATUS of a node that is no member yet", [&](ReplyWriter& w) { write_members(w, waits); });
   MembersReply r;
   r.cluster = "e8812740f7f0ebaf95cf02d0b7e41927", r.incarnation = 1, r.term = 7, r.leader = "a", r.name = "a";
-  r.commit = 1'200, r.applied = 1'199;
+  r.commit = 1'200, r.applied = 1'199, r.level = 1;
   r.members.push_back(
       {1, "a", "leader", true, "127.0.0.1:7421", "127.0.0.1:7420", true, 1'200, 0, -1, -1, "0.1.0", 1, 3, -1});
   r.members.push_back(

@@ -36,7 +36,7 @@ void write_member(ReplyWriter& w, const MemberLine& m) {
 }  // namespace
 
 void write_members(ReplyWriter& w, const MembersReply& r) {
-  w.map(9);
+  w.map(10);
   text_or_nil(w, "cluster", r.cluster);
   w.field_integer("incarnation", r.incarnation);
   w.field_integer("term", static_cast<int64_t>(r.term));
@@ -47,6 +47,7 @@ void write_members(ReplyWriter& w, const MembersReply& r) {
   for (const MemberLine& m : r.members) write_member(w, m);
   text_or_nil(w, "name", r.name);
   text_or_nil(w, "waiting", r.waiting);
+  number_or_nil(w, "level", r.level > 0, r.level);
 }
 
 }  // namespace cleat::resp

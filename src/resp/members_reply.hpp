@@ -35,6 +35,7 @@ struct MembersReply {
   uint64_t commit = 0, applied = 0;
   std::string name;     // of the member that answers
   std::string waiting;  // why it is no member yet; empty: it is one
+  uint32_t level = 0;   // feature level in force; 0: not known
   std::vector<MemberLine> members;
 };
 

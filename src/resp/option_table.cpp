@@ -17,6 +17,11 @@ constexpr uint32_t bits(Ids... ids) {
 using Id = CommandId;
 constexpr uint32_t kLocks = bits(Id::kLock, Id::kTryLock);
 constexpr uint32_t kHolders = kLocks | bits(Id::kUnlock, Id::kRenew, Id::kPut);
+#ifdef CLEAT_LEVEL_PLUS_ONE
+constexpr uint32_t kData = kLocks | bits(Id::kPut, Id::kRenew);  // see lock/level.hpp
+#else
+constexpr uint32_t kData = kLocks | bits(Id::kPut);
+#endif
 constexpr uint32_t kReads = bits(Id::kShow, Id::kLocks, Id::kHistory);
 
 constexpr auto kNone = ValueKind::kNone;
@@ -45,8 +50,8 @@ constexpr OptionRow kRows[] = {
      "end the hold this long after its grant, however well it is renewed"},
     {Option::kDelay, "DELAY", kInteger, "ms", 0, 0, nullptr, &L::max_ttl_ms, kLocks, 0, false,
      "if the hold is lost uncleanly, keep others out for this long"},
-    {Option::kData, "DATA", kBytes, "data", 0, 0, nullptr, &L::max_data_bytes, kLocks | bits(Id::kPut), bits(Id::kPut),
-     false, "bytes kept with the hold for everybody to read"},
+    {Option::kData, "DATA", kBytes, "data", 0, 0, nullptr, &L::max_data_bytes, kData, bits(Id::kPut), false,
+     "bytes kept with the hold for everybody to read"},
     {Option::kReq, "REQ", kBytes, "id", 1, 0, nullptr, &L::max_req_bytes, kHolders, 0, false,
      "id of this request, unique in its session: repeated, it gets the first answer again"},
     {Option::kAsync, "ASYNC", kNone, "", 0, 0, nullptr, nullptr, kLocks, 0, false,

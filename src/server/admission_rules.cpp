@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "replica/level_watch.hpp"
 #include "server/cluster_settings.hpp"
 
 namespace cleat::server {
@@ -78,6 +79,10 @@ std::string other_incarnation(const OwnPlace& own, const PeerHello& theirs) {
       begun, old, theirs.incarnation, known ? fmt::format("run `cleat cluster remove {}`, ", old) : "", old);
 }
 
+Status refuse_old(const OwnPlace& own, const PeerHello& theirs) {
+  return refuse(theirs.name + ": " + replica::too_old_error(own.level, theirs.level));
+}
+
 Status check_cluster(const OwnPlace& own, const PeerHello& theirs) {
   if (theirs.cluster != own.cluster) {
     return refuse(
@@ -127,13 +132,14 @@ Status admit(const OwnPlace& own, PeerEnd end, std::string_view dialed, const Pe
   if (Status s = check_shape(own, dialed, theirs); !s.ok()) return s;
   if (own.kind == OwnPlace::Kind::kFounding) return admit_founding(own, theirs);
   if (own.kind == OwnPlace::Kind::kJoining) return admit_joining(own, theirs);
-  if (!has_place(theirs)) return admit_outsider(own, theirs);
+  if (!has_place(theirs)) return theirs.level < own.level ? refuse_old(own, theirs) : admit_outsider(own, theirs);
   if (Status s = check_cluster(own, theirs); !s.ok()) return s;
   if (end == PeerEnd::kAccepted && theirs.to_member != 0 && theirs.to_member != own.member) {
     return refuse(fmt::format("it wants member {} and this is member {} ({}): an address is wrong or was taken over",
                               theirs.to_member, own.member, own.name));
   }
-  return check_member(own, theirs);
+  if (Status s = check_member(own, theirs); !s.ok()) return s;
+  return theirs.level < own.level ? refuse_old(own, theirs) : Status();
 }
 
 }  // namespace cleat::server

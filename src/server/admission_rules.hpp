@@ -28,6 +28,7 @@ struct OwnPlace {
   // is let in.
   bool table_is_old = false;
   const std::map<uint32_t, uint32_t>* boots = nullptr;  // kMember: the highest that was seen of each
+  uint32_t level = 0;  // kMember: the group's feature level, as far as it is known here
 };
 
 // Begins the refusal that a removed member gets: it stops.

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "replica/level_watch.hpp"
+
 namespace cleat::server {
 namespace {
 
@@ -19,6 +21,7 @@ net::ClusterId cluster(uint8_t n) {
 
 PeerHello nobody(const std::string& name) {
   PeerHello h;
+  h.level = 1;
   h.name = name;
   return h;
 }
@@ -122,6 +125,22 @@ TEST_F(AdmissionRules, WhoHasNoPlaceYetIsTalkedToIfTheTableHasOne) {
   EXPECT_EQ(accepted(nobody("c")), "in");
   EXPECT_EQ(dialed("c", nobody("c")), "in");
   EXPECT_THAT(accepted(nobody("e")), HasSubstr("has no member e: run `cleat cluster add e=HOST:PORT`"));
+}
+
+TEST_F(AdmissionRules, WhoKnowsLessThanTheGroupUses) {
+  own_.level = 2;
+  PeerHello b = member(2, "b");
+  b.level = 1;
+  EXPECT_THAT(accepted(b), HasSubstr("b: this cleat is too old for its cluster: all members have moved to feature "
+                                     "level 2, and this one knows 1 at most"));
+  PeerHello joins = nobody("c");
+  joins.level = 1;
+  EXPECT_THAT(dialed("c", joins), HasSubstr(std::string(replica::kTooOld)));
+  b.level = joins.level = 2;
+  EXPECT_EQ(accepted(b), "in");
+  EXPECT_EQ(dialed("c", joins), "in");
+  b.level = 3;
+  EXPECT_EQ(accepted(b), "in");
 }
 
 TEST_F(AdmissionRules, WhileFounding) {

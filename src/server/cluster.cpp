@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "replica/level_watch.hpp"
 #include "server/cluster_messages.hpp"
 #include "server/recover.hpp"
 #include "server/restore.hpp"
@@ -99,6 +100,7 @@ void Cluster::attach(PeerPort& port) {
   if (phase_ == Phase::kMember) return;
   net::PeerHello hello;
   hello.name = options_.settings.name;
+  hello.level = options_.level;
   port.set_hello(hello);
   uint64_t key = kOutsider;
   if (phase_ == Phase::kFounding) {
@@ -133,6 +135,7 @@ OwnPlace Cluster::own_place() const {
   own.members = &members_;
   own.table_is_old = table_is_old_;
   own.boots = &boots_;
+  if (replica_) own.level = replica_->status().level;
   return own;
 }
 
@@ -235,7 +238,7 @@ void Cluster::become(ClusterIdentity identity) {
                identity_.members.size());
 }
 
-void Cluster::serve(replica::Replica* replica, const replica::Members& members, uint32_t level) {
+void Cluster::serve(replica::Replica* replica, const replica::Members& members) {
   replica_ = replica;
   set_members(members);
   if (!port_ || !replica) return;
@@ -249,7 +252,7 @@ void Cluster::serve(replica::Replica* replica, const replica::Members& members, 
   hello.member = identity_.member;
   hello.name = identity_.name;
   hello.boot = replica->boot();
-  hello.level = level;
+  hello.level = options_.level;
   port_->set_hello(hello);
 }
 
@@ -296,12 +299,21 @@ void Cluster::look_at_troubles() {
     hear({});
     return;
   }
-  if (phase_ != Phase::kMember) return;
-  for (const replica::Member& m : members_.all()) {
-    const std::string trouble = port_->trouble(m.id);
-    for (const std::string_view final_word : {kRemovedRefusal, kPutBackRefusal}) {
-      if (trouble.find(final_word) != std::string::npos) return stop(m.name + " says: " + trouble);
+  if (phase_ == Phase::kJoining) {
+    for (size_t i = 0; i < options_.settings.join.size(); ++i) {
+      hear_final_word(options_.settings.join[i].text(), port_->trouble(kOutsider + i));
     }
+  }
+  if (phase_ != Phase::kMember) return;
+  for (const replica::Member& m : members_.all()) hear_final_word(m.name, port_->trouble(m.id));
+}
+
+// What is said in these words will not change by waiting. What this node says itself in the same words is meant for the
+// other one.
+void Cluster::hear_final_word(const std::string& from, const std::string& trouble) {
+  if (!trouble.starts_with(net::kRefusedByThem)) return;
+  for (const std::string_view final_word : {kRemovedRefusal, kPutBackRefusal, replica::kTooOld}) {
+    if (trouble.find(final_word) != std::string::npos) return stop(from + " says: " + trouble);
   }
 }
 
@@ -382,7 +394,9 @@ void Cluster::turn(int64_t now_us) {
   }
   if (phase_ == Phase::kMember && port_) welcome_learners();
   // A removed member may not have heard of it: when it knocks again it is told.
-  if (std::exchange(somebody_went_, false) && port_) port_->admit_again();
+  const uint32_t level = replica_ ? replica_->status().level : level_;
+  const bool rose = std::exchange(level_, level) != level;
+  if ((std::exchange(somebody_went_, false) || rose) && port_) port_->admit_again();
   tell_events();
   if (waiting_.empty() || phase_ == Phase::kMember) return;
   const bool again = now_us - kSayAgainUs >= said_us_;

@@ -38,8 +38,9 @@ class Cluster final : public Admission {
     std::string dir;
     std::string own_address;  // where others reach this node; empty: it has no port for members
     storage::FileSystem* files = nullptr;
-    FoundingNonce fresh{};       // random; becomes the directory's, if it has none
-    bool holds_a_group = false;  // a directory of an older version: state, but no file that says whose
+    FoundingNonce fresh{};                 // random; becomes the directory's, if it has none
+    bool holds_a_group = false;            // a directory of an older version: state, but no file that says whose
+    uint32_t level = lock::known_level();  // told to others
   };
 
   // Told by turn().
@@ -70,7 +71,7 @@ class Cluster final : public Admission {
   const std::string& stop_reason() const { return stop_reason_; }
 
   // The replica of identity() is open and `link` serves it: says so to the others.
-  void serve(replica::Replica*, const replica::Members&, uint32_t level);
+  void serve(replica::Replica*, const replica::Members&);
   // The membership in force was told by the replica. May be called within its step().
   void set_members(const replica::Members&);
   const replica::Members& members() const { return members_; }
@@ -97,6 +98,7 @@ class Cluster final : public Admission {
   void stop(std::string why);
   void wait_for(std::string text);
   void look_at_troubles();
+  void hear_final_word(const std::string& from, const std::string& trouble);
   void welcome_learners();
   void keep_own_address();
   void keep_boots();
@@ -119,6 +121,7 @@ class Cluster final : public Admission {
   std::map<uint64_t, net::PeerHello> outsiders_;  // that are up, by key
   std::set<uint64_t> welcomed_, noticed_keys_;
   std::set<std::string> noted_;  // who was restored as a newer incarnation: told to the log once
+  uint32_t level_ = lock::kFirstLevel;  // in force when connections were judged last
   bool told_member_ = false, told_stop_ = false, somebody_went_ = false, asked_address_ = false;
   int64_t said_us_ = -1'000'000'000, looked_us_ = -1'000'000'000;
   std::string said_, told_waiting_;

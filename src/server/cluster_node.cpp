@@ -13,8 +13,6 @@ namespace {
 
 using base::Status;
 
-constexpr uint32_t kFeatureLevel = 1;
-
 bool is_wildcard(const net::Address& a) {
   return a.host == "0.0.0.0" || a.host == "::";
 }
@@ -113,7 +111,6 @@ replica::Options ClusterNode::replica_options() {
   options.outbox = listen_ ? &link_ : nullptr;
   options.client_address = config_.listen;
   options.version = kCleatVersion;
-  options.level = kFeatureLevel;
   return options;
 }
 
@@ -167,7 +164,7 @@ Status ClusterNode::connect(EventLoop& loop) {
 void ClusterNode::serve() {
   link_.serve(replica_.get(), cluster_.identity().member);
   served_ = true;
-  cluster_.serve(replica_.get(), replica_->members(), kFeatureLevel);
+  cluster_.serve(replica_.get(), replica_->members());
   if (peers_) link_.set_members(cluster_.members());
 }
 
@@ -185,7 +182,7 @@ void ClusterNode::set_members(const replica::Members& members) {
 
 void ClusterNode::stop(const std::string& why) {
   trouble_ = why;
-  spdlog::error("this node stops, since it has no place in the cluster (told below)");
+  spdlog::error("this node stops, since it can't be a member of the cluster (told below)");
   if (loop_) loop_->stop();
 }
 

@@ -29,6 +29,8 @@ class ClusterNode {
 
   ClusterFacts facts() const;
   void set_members(const replica::Members&);
+  // This node ends itself, with this line for its operator.
+  void stop(const std::string& why);
   // Why the node stopped by itself; empty: it did not.
   const std::string& trouble() const { return trouble_; }
 
@@ -41,7 +43,6 @@ class ClusterNode {
   base::Status open_replica();
   void serve();
   void become_member();
-  void stop(const std::string& why);
 
   const Config& config_;
   const std::string secret_;

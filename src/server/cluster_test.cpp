@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "lock/machine.hpp"
+#include "replica/level_watch.hpp"
 #include "storage/fake_file_system.hpp"
 
 namespace cleat::server {
@@ -84,7 +85,7 @@ class Net {
     config.peer_listen = n.address;
     auto settings = cluster_settings(config);
     EXPECT_TRUE(settings.ok()) << settings.status().message();
-    Cluster::Options options{*settings, "d", n.address, &n.files, {}, false};
+    Cluster::Options options{*settings, "d", n.address, &n.files};
     options.fresh.fill(static_cast<uint8_t>(++nonces_));
     n.cluster = std::make_unique<Cluster>();
     if (base::Status s = n.cluster->start(std::move(options)); !s.ok()) return s;
@@ -123,7 +124,7 @@ class Net {
   void serve(Node& n) {
     if (n.cluster->phase() != Phase::kMember || n.replica) return;
     n.replica = std::make_unique<StatusReplica>(++n.boots);
-    n.cluster->serve(n.replica.get(), n.cluster->identity().founder() ? n.cluster->members() : replica::Members(), 1);
+    n.cluster->serve(n.replica.get(), n.cluster->identity().founder() ? n.cluster->members() : replica::Members());
     redial(n);
   }
   void redial(Node& n) {
@@ -145,8 +146,8 @@ class Net {
       net::PeerHello mine = n.hello;
       mine.to_member = key < kOutsider ? static_cast<uint32_t>(key) : 0;
       base::Status in = other.cluster->admit(net::PeerEnd::kAccepted, 0, mine);
-      if (in.ok()) in = n.cluster->admit(net::PeerEnd::kDialed, key, other.hello);
-      n.troubles[key] = in.message();
+      n.troubles[key] = in.ok() ? "" : std::string(net::kRefusedByThem) + in.message();
+      if (in.ok()) n.troubles[key] = (in = n.cluster->admit(net::PeerEnd::kDialed, key, other.hello)).message();
       if (!in.ok()) continue;
       n.up[key] = &other;
       const bool of_group = n.hello.member != 0 && other.hello.member != 0;
@@ -331,6 +332,20 @@ TEST_F(ClusterTest, ADiskPutBackIsSentAway) {
   EXPECT_THAT(c_.cluster->stop_reason(), HasSubstr("its disk was put back to an earlier state"));
 }
 
+TEST_F(ClusterTest, WhatItSaysToAnotherIsNotMeantForItself) {
+  for (const std::string_view word : {kRemovedRefusal, kPutBackRefusal, replica::kTooOld}) {
+    found();
+    a_.troubles[3] = "c: " + std::string(word);
+    a_.cluster->turn(1'000'000'000'000);
+    EXPECT_EQ(a_.cluster->phase(), Phase::kMember) << a_.cluster->stop_reason();
+    a_.troubles[3] = std::string(net::kRefusedByThem) + a_.troubles[3];
+    a_.cluster->turn(2'000'000'000'000);
+    EXPECT_EQ(a_.cluster->phase(), Phase::kStopped);
+    EXPECT_THAT(a_.cluster->stop_reason(), HasSubstr(word));
+    for (Node* n : {&a_, &b_, &c_}) net_.empty(*n);
+  }
+}
+
 TEST_F(ClusterTest, HowOftenOthersWereStartedIsRemembered) {
   found();
   net_.stop(c_);
@@ -373,7 +388,7 @@ TEST_F(ClusterTest, OneAloneGetsAnAddressWhenItIsToGrow) {
   ASSERT_TRUE(again.start(options).ok());
   again.attach(d_);
   StatusReplica replica(2);
-  again.serve(&replica, again.members(), 1);
+  again.serve(&replica, again.members());
   again.turn(0);
   EXPECT_TRUE(replica.asked.empty());  // not before it leads
   replica.told.leads = true;

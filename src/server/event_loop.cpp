@@ -14,6 +14,7 @@ namespace {
 constexpr int kAcceptsATurn = 256;
 constexpr int kLooksATurn = 4;               // for requests that came while the ones before them were read
 constexpr unsigned kTurnsBetweenLooks = 64;  // at Asio, while clients keep the loop busy
+constexpr int64_t kHandOverUs = 2'000'000;   // for another member to lead, before this one stops
 constexpr int64_t kStopUs = 2'000'000;       // for answers to leave at the end
 constexpr int kStopTurns = 1'000;
 constexpr int64_t kStopWaitUs = 5'000;
@@ -177,9 +178,17 @@ void EventLoop::tell_watchdog() {
   notify_.tell("WATCHDOG=1");
 }
 
+// Clients are served meanwhile: for them it is a moment without a leader, and not an election after a silence.
+void EventLoop::hand_over() {
+  if (!service_.hand_over()) return;
+  const int64_t until = clock_.mono_us() + kHandOverUs;
+  while (!service_.handed_over() && clock_.mono_us() < until) turn(true);
+}
+
 void EventLoop::run() {
   while (!stopping_) turn(true);
   notify_.tell("STOPPING=1");
+  hand_over();
   poller_.forget(listener_);
   listener_ = nullptr;
   const int64_t until = clock_.mono_us() + kStopUs;

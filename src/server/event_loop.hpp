@@ -28,7 +28,7 @@ class EventLoop {
   // replica's step.
   void drive(PeerLink* members) { members_ = members; }
 
-  // Until SIGTERM, SIGINT or stop(); then says good-bye to the clients.
+  // Until SIGTERM, SIGINT or stop(); then hands over leadership, if it can, and says good-bye to the clients.
   void run();
   // From the loop's own thread, or by post() of its io_context.
   void stop();
@@ -48,6 +48,7 @@ class EventLoop {
   void read_from(Connection&);
   void flush(Connection&);
   void tell_watchdog();
+  void hand_over();
 
   Service& service_;
   net::Listener* listener_;

@@ -73,10 +73,10 @@ void member_line(InfoText& text, const InfoSource& s, const replica::PeerStatus&
   text.line(
       fmt::format("member_{}", p.id),
       fmt::format("name={},voter={:d},up={:d},applied={},lag={},round_trip_us={},heard_ms_ago={},snapshot_percent={},"
-                  "clock_ppm={},client={}",
+                  "clock_ppm={},client={},level={}",
                   m == nullptr ? "" : m->name, p.voter, p.up, has, status.commit > has ? status.commit - has : 0,
                   p.round_trip_us, p.heard_us_ago < 0 ? -1 : p.heard_us_ago / 1000, p.snapshot_percent, p.clock_ppm,
-                  p.client_address));
+                  p.client_address, p.level));
 }
 
 void replication_section(InfoText& text, const InfoSource& s, const replica::Status& status) {
@@ -84,6 +84,8 @@ void replication_section(InfoText& text, const InfoSource& s, const replica::Sta
   text.line("leader", leader_address(s, status));
   text.line("connected_slaves", 0);
   for (const replica::PeerStatus& p : s.replica.peers()) member_line(text, s, p, status);
+  text.line("feature_level", status.level);
+  text.line("feature_level_known", status.known_level);
   text.line("elections", number(status.elections));
   text.line("leadership_lost", number(status.stepped_down));
   text.line("forwards", number(status.forwards));
@@ -172,6 +174,13 @@ void process_section(InfoText& text) {
   text.line("used_cpu_user", seconds(usage.ru_utime));
 }
 
+// Walks the whole state, so that it is told only when it is asked for. Members that have applied the same entries have
+// the same.
+void digest_section(InfoText& text, const InfoSource& s, const replica::Status& status) {
+  text.line("digest_applied", number(status.applied));
+  text.line("digest", fmt::format("{:016x}", s.replica.machine().digest()));
+}
+
 }  // namespace
 
 std::string info_text(const InfoSource& s, resp::Words sections) {
@@ -186,6 +195,7 @@ std::string info_text(const InfoSource& s, resp::Words sections) {
   if (text.section("Disk")) disk_section(text, s, status);
   if (text.section("Stats")) stats_section(text, s, status);
   if (text.section("Process")) process_section(text);
+  if (text.named_section("Digest")) digest_section(text, s, status);
   return text.text();
 }
 

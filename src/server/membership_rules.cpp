@@ -147,6 +147,7 @@ resp::MemberLine line_of(const KnownMember& m, const ClusterFacts& facts, const 
     line.client = facts.client_address;
     line.version = kCleatVersion;
     line.boot = facts.boot;
+    line.level = status.known_level;
     line.match = status.commit;
     line.lag = 0;
     return line;
@@ -196,6 +197,7 @@ resp::MembersReply members_status(const ClusterFacts& facts, const MembersNow& n
   out.applied = now.status.applied;
   out.name = facts.name;
   out.waiting = facts.waiting;
+  if (facts.waiting.empty()) out.level = now.status.level;
   for (const KnownMember& m : known_members(now, facts.member)) {
     out.members.push_back(line_of(m, facts, now.status));
     if (out.members.back().role == "leader") out.leader = m.member.name;

@@ -104,6 +104,7 @@ int run_node(Node& node, const net::ServiceNotify& notify) {
   ClusterNode cluster(node.config, node.secret, clock);
   around.cluster_facts = [&cluster] { return cluster.facts(); };
   around.on_members = [&cluster](const replica::Members& members) { cluster.set_members(members); };
+  around.on_unfit = [&cluster](const std::string& why) { cluster.stop(why); };
   Service service(node.config, node.password, clock, around);
   node.config.listen = node.listener.address().text();  // with the port really used
   if (const auto s = cluster.start(service); !s.ok())

@@ -331,6 +331,15 @@ bool Service::wants_input(const Connection& c) const {
          c.input.ahead() < most - c.pending_count() && c.input.has_space();
 }
 
+bool Service::hand_over() {
+  return replica_->status().leads && replica_->transfer(0).ok();
+}
+
+bool Service::handed_over() const {
+  const replica::Status status = replica_->status();
+  return !status.leads && status.leader != 0;
+}
+
 void Service::begin_stop() {
   stopping_ = true;
   for (auto& [id, c] : connections_) c->closing = true;

@@ -42,6 +42,8 @@ struct Surroundings {
   std::function<ClusterFacts()> cluster_facts;
   // The membership in force, whenever the replica tells it; within its step(), or while it is opened.
   std::function<void(const replica::Members&)> on_members;
+  // This build can't be a member any more; within the replica's step().
+  std::function<void(const std::string& why)> on_unfit;
 };
 
 class Service final : public replica::Listener {
@@ -81,6 +83,9 @@ class Service final : public replica::Listener {
   // When a turn is due without input, in us of the clock; none: when something comes in.
   std::optional<int64_t> next_wake_us() const;
 
+  // Before a clean end: asks another member to lead. False: this one does not lead, or nobody could take over.
+  bool hand_over();
+  bool handed_over() const;  // another member leads
   // A clean end: no new connections; those with nothing left to be sent are closed, the rest after their answers.
   void begin_stop();
   // Closes those that are left; their ends go into the log with one more turn.
@@ -101,6 +106,7 @@ class Service final : public replica::Listener {
   void on_wait() override;
   void on_members_changed(uint64_t cookie, const base::Status&) override;
   void on_members(const replica::Members&) override;
+  void on_unfit(const std::string& why) override;
 
  private:
   enum class Taken : uint8_t { kYes, kYesAndStop, kLater };

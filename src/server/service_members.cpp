@@ -73,4 +73,8 @@ void Service::on_members(const replica::Members& members) {
   if (around_.on_members) around_.on_members(members);
 }
 
+void Service::on_unfit(const std::string& why) {
+  if (around_.on_unfit) around_.on_unfit(why);
+}
+
 }  // namespace cleat::server

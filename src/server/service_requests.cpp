@@ -128,6 +128,11 @@ Service::Taken Service::take_change(Connection& c, resp::Change& change, size_t 
   if (c.has_pending() && (barrier || c.front().kind != Pending::Kind::kChange)) return Taken::kLater;
   lock::Command& command = change.command;
   if (!(c.speaks != Speaks::kLost && !barrier) && c.has_pending()) return Taken::kLater;
+  if (const uint32_t needed = lock::required_level(command); needed > replica_->machine().level()) {
+    if (c.has_pending()) return Taken::kLater;
+    c.writer().error(resp::level_error(*request_.row, needed, replica_->machine().level()));
+    return Taken::kYes;
+  }
   if (const auto error = identify(c, command)) {
     if (c.has_pending()) return Taken::kLater;
     c.writer().error(*error);

@@ -14,6 +14,8 @@ from addresses import own_host
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CLEAT = pathlib.Path(os.environ.get("CLEAT_TEST_BINARY", ROOT / "build" / "cleat"))
+# The same with the next feature level; see src/lock/level.hpp.
+CLEAT_NEXT = CLEAT.with_name("cleat_next")
 READY = re.compile(r"listening on (\S+):(\d+)")
 
 
@@ -78,6 +80,7 @@ class Node:
     def __init__(self, data, *options, environment=None, listen=None):
         self.data = pathlib.Path(data)
         self.options = [str(o) for o in options]
+        self.binary = CLEAT
         # Variables of these tests are none of the server's settings.
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CLEAT_TEST_")}
         self.environment = dict(kept, **(environment or {}))
@@ -98,7 +101,7 @@ class Node:
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         self.log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:
-            command = [str(CLEAT), "serve", "--data", str(self.data), "--listen", self.listen, *self.options]
+            command = [str(self.binary), "serve", "--data", str(self.data), "--listen", self.listen, *self.options]
             self.ready_socket = ReadySocket()
             environment = dict(self.environment, NOTIFY_SOCKET="@" + self.ready_socket.name)
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)

@@ -154,6 +154,7 @@ def test_a_directory_put_back_from_a_copy_is_refused(cluster, tmp_path):
     shutil.copytree(tmp_path / "copy", c.data)
     c.launch()
     assert "member c was started 3 times before and now says 2" in why_it_stopped(c)
+    assert len(cluster.alive()) == 2, "who says so to c goes on"
 
 
 def test_another_secret_is_not_let_in(unfounded, tmp_path):
