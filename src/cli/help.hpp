@@ -76,6 +76,7 @@ inline constexpr const char* kShow =
 Examples:
   cleat show orders
   cleat show orders --json | jq '.holders[0].fence'
+  cleat show orders --local --server b:7420       what b knows by itself, also without a leader
 )";
 
 inline constexpr const char* kLs = R"(Names that are held, waited for or delayed, in no order.

@@ -278,7 +278,13 @@ class Grammar {
 
   void add_show() {
     CLI::App& sub = add("show", "Who holds a name and who waits for it", help::kShow);
-    add_name(sub, command<ShowCommand>(sub).name);
+    ShowCommand& show = command<ShowCommand>(sub);
+    add_name(sub, show.name);
+    add_local(sub, show.local);
+  }
+
+  void add_local(CLI::App& sub, bool& local) {
+    sub.add_flag("--local", local, "what the asked member knows by itself, which may be behind; needs no leader");
   }
 
   void add_ls() {
@@ -287,6 +293,7 @@ class Grammar {
     sub.add_option("PREFIX", ls.prefix, "only names that begin so")->type_name("");
     add_choice(sub, "--state", "only names that are so", {"held", "waited", "delayed"},
                [&ls](const std::string& text) { ls.state = text; });
+    add_local(sub, ls.local);
   }
 
   void add_history() {
@@ -295,6 +302,7 @@ class Grammar {
     add_name(sub, history.name);
     add_number(sub, "--count", "at most so many, the newest (default 20)", 1, 10'000,
                [&history](int64_t n) { history.count = n; });
+    add_local(sub, history.local);
   }
 
   void add_events() {

@@ -59,14 +59,17 @@ struct RenewCommand {
 };
 struct ShowCommand {
   std::string name;
+  bool local = false;
 };
 struct LsCommand {
   std::string prefix;
   std::string state;  // held, waited, delayed; empty: all
+  bool local = false;
 };
 struct HistoryCommand {
   std::string name;
   int64_t count = 20;
+  bool local = false;
 };
 struct EventsCommand {
   std::string prefix;

@@ -69,6 +69,8 @@ int for_each_page(const Common& common, Words words, Take take) {
   }
 }
 
+constexpr const char* kMayBeBehind = " of the asked member, which may be behind";
+
 std::string show_text(const Reply& page) {
   std::string out;
   Table holders({"HOLDER", "MODE", "FENCE", "DEPTH", "HELD", "ENDS IN", "LABEL", "DATA"});
@@ -112,14 +114,16 @@ int print_list(const Common& common, const char* key, int64_t revision, std::vec
 
 int execute(const Common& common, const ShowCommand& command) {
   bool first = true;
-  return for_each_page(common, {"SHOW", command.name}, [&](const Reply& page) {
+  Words words = {"SHOW", command.name};
+  if (command.local) words.emplace_back("LOCAL");
+  return for_each_page(common, words, [&](const Reply& page) {
     if (common.json) return print(common, one_line(page));
     std::string out;
     if (first) {
       out = one_word(command.name) + ": " + std::to_string(page.integer_at("holders_total")) + " holding, " +
             std::to_string(page.integer_at("waiters_total")) + " waiting, " +
             std::to_string(page.integer_at("delayed_total")) + " delayed, revision " +
-            std::to_string(page.integer_at("revision")) + "\n";
+            std::to_string(page.integer_at("revision")) + (command.local ? kMayBeBehind : "") + "\n";
     }
     first = false;
     const std::string tables = show_text(page);
@@ -131,6 +135,7 @@ int execute(const Common& common, const LsCommand& command) {
   Words words = {"LOCKS", "COUNT", "1000"};
   if (!command.prefix.empty()) words.insert(words.end(), {"PREFIX", command.prefix});
   if (!command.state.empty()) words.insert(words.end(), {"STATE", command.state});
+  if (command.local) words.emplace_back("LOCAL");
   Table table({"NAME", "MODE", "HOLDING", "WAITING", "DELAYED", "FENCE"});
   std::vector<Reply> rows;
   int64_t revision = 0;
@@ -148,7 +153,9 @@ int execute(const Common& common, const LsCommand& command) {
 
 int execute(const Common& common, const HistoryCommand& command) {
   Talk talk(common);
-  const auto answer = talk.ask({"HISTORY", command.name, "COUNT", std::to_string(command.count)});
+  Words words = {"HISTORY", command.name, "COUNT", std::to_string(command.count)};
+  if (command.local) words.emplace_back("LOCAL");
+  const auto answer = talk.ask(words);
   if (!answer.ok()) return failed(common, answer.status());
   if (answer->is_error()) return refused(common, *answer);
   if (common.json) return print(common, one_line(*answer));

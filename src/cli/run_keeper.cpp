@@ -159,6 +159,9 @@ class Keeper {
         if (stage_ == Stage::kAcquiring) return queue_again(now);
         on_lost("the session ended: " + n.status.message(), now);
         break;
+      case Notice::Kind::kClockRate:
+        complain(common_, n.status.message());
+        break;
       case Notice::Kind::kUndecided:  // our requests have no deadline of their own
       case Notice::Kind::kClosed:
         break;  // seen in watch()

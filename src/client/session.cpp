@@ -1,6 +1,7 @@
 #include "client/session.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <vector>
 
 namespace cleat::client {
@@ -272,9 +273,27 @@ void Session::on_keep_alive(const Reply& reply, const InFlight& asked, TimePoint
   belief_.confirmed(asked.sent);
   no_quorum_since_.reset();
   retries_ = 0;
+  watch_rate(reply, asked.sent, now);
   if (reply.items[1].integer <= losses_) return;
   losses_ = reply.items[1].integer;
   send(Kind::kShow, {"SESSION", "SHOW"}, now);
+}
+
+// Deadlines count on a server clock that runs at most 1% faster than this one; half of it is worth a word.
+void Session::watch_rate(const Reply& reply, TimePoint sent, TimePoint now) {
+  constexpr int64_t kWorthAWordPpm = 5'000;
+  if (reply.items.size() < 4 || !reply.items[2].is_integer() || !reply.items[3].is_integer()) return;
+  const auto us = [](auto d) { return std::chrono::duration_cast<std::chrono::microseconds>(d).count(); };
+  const int64_t term = reply.items[3].integer;
+  if (std::exchange(rates_term_, term) != term) rates_ = {};
+  rates_.sample(us(now.time_since_epoch()), reply.items[2].integer, us(now - sent));
+  if (rates_told_ || std::llabs(rates_.ppm()) <= kWorthAWordPpm) return;
+  rates_told_ = true;
+  const std::string line = "the leader's clock runs " + std::to_string(std::llabs(rates_.ppm())) + " millionths " +
+                           (rates_.ppm() > 0 ? "faster" : "slower") +
+                           " than this machine's; deadlines are safe up to 10000 (margin-ppm): one of the two machines "
+                           "has a bad clock";
+  notices_.push_back({.kind = Notice::Kind::kClockRate, .status = {Code::kInvalid, line}});
 }
 
 // NOQUORUM and UNKNOWN tell of no refusal: the same is said again after a pause that doubles, and elsewhere if this

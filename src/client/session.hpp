@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/rate_watch.hpp"
 #include "base/status.hpp"
 #include "client/belief.hpp"
 #include "client/connection.hpp"
@@ -41,6 +42,7 @@ struct Notice {
     kRefused,       // server, status: no server will have us; over
     kSessionLost,   // status: the service ended the session; over
     kClosed,        // CLOSE was answered; over
+    kClockRate,     // status: the leader's clock and this one differ by more than deadlines are safe with, told once
   };
   Kind kind = Kind::kOpened;
   std::string req{};
@@ -105,6 +107,7 @@ class Session {
   void on_open(const Reply& reply, const InFlight& asked, TimePoint now);
   void on_attach(const Reply& reply, TimePoint now);
   void on_keep_alive(const Reply& reply, const InFlight& asked, TimePoint now);
+  void watch_rate(const Reply&, TimePoint sent, TimePoint now);
   void on_members(const Reply& reply);
   void on_request(Reply reply, const InFlight& asked, TimePoint now);
   void on_no_quorum(TimePoint sent, TimePoint now);
@@ -127,6 +130,9 @@ class Session {
   Phase phase_ = Phase::kIdle;
   std::string id_, key_;
   int64_t losses_ = 0;
+  base::RateWatch rates_;  // of the leader's clock in this term
+  int64_t rates_term_ = 0;
+  bool rates_told_ = false;
   bool closing_ = false;
   bool drop_ = false;
   std::string drop_why_;

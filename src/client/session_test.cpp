@@ -31,6 +31,33 @@ TEST_F(SessionTest, KeepsAliveEveryThirdOfTheTtl) {
   EXPECT_EQ(session.belief().deadline(), asking + 9s);
 }
 
+// Keep-alives for so long, answered with a clock that runs at 1 + ppm/1e6 in this term.
+void keep_alive_with_clock(SessionFixture& f, std::chrono::seconds time, int64_t ppm, int64_t term) {
+  const TimePoint end = f.now + time;
+  for (int64_t clock_us = term * 1'000; f.now < end; clock_us += 3 * (1'000'000 + ppm)) {
+    f.now += 3s;
+    f.session.tick(f.now);
+    const std::string said = f.sent();
+    const size_t kept = said.find("KEEPALIVE"), asked = said.find("MEMBERS");
+    if (asked < kept) f.answer(kAlone);
+    f.answer("*4\r\n:9000\r\n:0\r\n:" + std::to_string(clock_us) + "\r\n:" + std::to_string(term) + "\r\n");
+    if (asked > kept && asked != std::string::npos) f.answer(kAlone);
+  }
+}
+
+TEST_F(SessionTest, AClockOfTheLeaderThatRunsOtherwiseIsToldOnce) {
+  open();
+  keep_alive_with_clock(*this, 600s, 4'000, 3);
+  keep_alive_with_clock(*this, 45s, 9'000, 4);
+  quiet();  // less than a minute of this leader
+  keep_alive_with_clock(*this, 90s, 9'000, 5);
+  const Notice told = notice();
+  EXPECT_EQ(told.kind, Kind::kClockRate);
+  EXPECT_THAT(told.status.message(), HasSubstr("the leader's clock runs 9000 millionths faster than this machine's"));
+  keep_alive_with_clock(*this, 90s, -9'000, 6);
+  quiet();
+}
+
 TEST_F(SessionTest, AnUnansweredKeepAliveEndsTheConnectionAfterAThirdOfTheTtl) {
   open();
   now += 3s;

@@ -210,9 +210,38 @@ TEST(Cluster, ReadsAndKeepAlivesOnAnyMember) {
     ASSERT_TRUE(n.heard.keep_alives.contains(100 + id)) << "member " << id;
     EXPECT_TRUE(n.heard.keep_alives[100 + id].first.alive);
     EXPECT_EQ(n.heard.keep_alives[100 + id].first.ttl_ms, 2000);
+    EXPECT_EQ(n.heard.keep_alives[100 + id].first.term, n.replica->status().term);
+    EXPECT_LE(c.clock.now_us - n.heard.keep_alives[100 + id].first.clock_us, 100'000);
     ASSERT_TRUE(n.heard.keep_alives.contains(200 + id));
     EXPECT_FALSE(n.heard.keep_alives[200 + id].first.alive);
   }
+}
+
+// What a member says of its clock is made that of one that runs faster than all others, in both directions.
+void speed_up(Cluster& c, double rate) {
+  c.spoil = [rate](std::string& message) {
+    PeerState s;
+    if (kind_of(message) != PeerKind::kState || !decode(message, s)) return;
+    s.sent_us = static_cast<uint64_t>(static_cast<double>(s.sent_us) * rate);
+    s.echo_us = static_cast<uint64_t>(static_cast<double>(s.echo_us) / rate);
+    message = encode(s);
+  };
+}
+
+TEST(Cluster, ClocksThatDifferByHalfTheMarginAreToldOf) {
+  Cluster c;
+  c.leader();
+  speed_up(c, 1.003);
+  c.pass_ms(90'000, 50);
+  EXPECT_NEAR(static_cast<double>(c.at(1).replica->status().worst_clock_ppm), 3'000, 300);
+  EXPECT_FALSE(c.at(1).replica->status().clock_warning);
+  speed_up(c, 1.008);
+  c.pass_ms(900'000, 50);
+  EXPECT_TRUE(c.at(1).replica->status().clock_warning);
+  std::string said;
+  for (const std::string& line : c.at(1).heard.lines) said += line + "\n";
+  EXPECT_NE(said.find("the clock of b runs "), std::string::npos) << said;
+  EXPECT_NE(said.find("faster than this one's, which is more than half of margin-ppm (10000)"), std::string::npos);
 }
 
 TEST(Cluster, WithoutAQuorumReadsAndKeepAlivesSaySo) {

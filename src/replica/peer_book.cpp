@@ -29,20 +29,7 @@ void PeerBook::said(uint32_t member, const PeerState& s, int64_t now_us) {
   const int64_t round_us = now_us - static_cast<int64_t>(s.echo_us) - static_cast<int64_t>(s.held_us);
   if (round_us < 0) return;
   p.round_trip_us = p.round_trip_us < 0 ? round_us : (p.round_trip_us * 7 + round_us) / 8;
-  if (p.first_sent_us == 0) {
-    p.first_sent_us = s.sent_us;
-    p.first_came_us = now_us;
-    p.first_round_us = round_us;
-    return;
-  }
-  const int64_t mine_us = now_us - p.first_came_us;
-  const int64_t theirs_us = static_cast<int64_t>(s.sent_us - p.first_sent_us);
-  if (mine_us < kCompareUs) return;
-  // A message may have been under way for up to its round trip at either end: differences within that are none.
-  const int64_t doubt_us = round_us + p.first_round_us;
-  const int64_t ahead_us = theirs_us - mine_us;
-  const int64_t sure_us = std::llabs(ahead_us) <= doubt_us ? 0 : ahead_us + (ahead_us > 0 ? -doubt_us : doubt_us);
-  p.clock_ppm = sure_us * 1'000'000 / mine_us;
+  p.clock.sample(now_us, static_cast<int64_t>(s.sent_us), round_us);
 }
 
 bool PeerBook::is_up(uint32_t member) const {
@@ -70,7 +57,7 @@ void PeerBook::echo(uint32_t member, int64_t now_us, PeerState& s) const {
 int64_t PeerBook::worst_clock_ppm() const {
   int64_t worst = 0;
   for (const auto& [id, p] : peers_)
-    if (std::llabs(p.clock_ppm) > std::llabs(worst)) worst = p.clock_ppm;
+    if (std::llabs(p.clock.ppm()) > std::llabs(worst)) worst = p.clock.ppm();
   return worst;
 }
 

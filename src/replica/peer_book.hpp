@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "base/rate_watch.hpp"
 #include "replica/peer_messages.hpp"
 #include "replica/replica.hpp"
 
@@ -22,13 +23,8 @@ class PeerBook {
     int64_t round_trip_us = -1;
     uint64_t their_sent_us = 0;  // of their last PeerState ...
     int64_t their_came_us = 0;   // ... which came then
-    int64_t first_came_us = 0;   // of the clock comparison
-    uint64_t first_sent_us = 0;
-    int64_t first_round_us = 0;
-    int64_t clock_ppm = 0;
+    base::RateWatch clock;
   };
-
-  static constexpr int64_t kCompareUs = 60'000'000;  // shorter spans tell nothing of rates
 
   void up(uint32_t member, uint32_t boot, uint32_t level);
   void down(uint32_t member);

@@ -74,8 +74,9 @@ void fields(Walk& walk, M& m) {
     walk(m.number), walk(m.alive), walk(m.ttl_ms), walk(m.losses);
   } else if constexpr (std::is_same_v<T, Vouches::Item>) {
     walk(m.session), walk(m.silent_ms);
-  } else if constexpr (std::is_same_v<T, KeepAliveAsk> || std::is_same_v<T, KeepAliveAnswers> ||
-                       std::is_same_v<T, Vouches>) {
+  } else if constexpr (std::is_same_v<T, KeepAliveAnswers>) {
+    walk(m.term), walk.list(m.items), walk(m.clock_us);
+  } else if constexpr (std::is_same_v<T, KeepAliveAsk> || std::is_same_v<T, Vouches>) {
     walk(m.term), walk.list(m.items);
   } else if constexpr (std::is_same_v<T, PeerState>) {
     walk(m.level), walk(m.applied), walk(m.disk_full), walk(m.client_address), walk(m.version);

@@ -64,6 +64,7 @@ struct KeepAliveAnswers {
   };
   uint64_t term = 0;
   std::vector<Item> items;
+  uint64_t clock_us = 0;  // the leader's
 };
 
 struct Vouches {

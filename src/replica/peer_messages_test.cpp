@@ -26,7 +26,7 @@ TEST(PeerMessages, GoldenBytes) {
   EXPECT_EQ(hex(encode(ReadAsk{1, 2})), "040102");
   EXPECT_EQ(hex(encode(ReadAnswer{1, 2, 3})), "05010203");
   EXPECT_EQ(hex(encode(KeepAliveAsk{1, {{2, 3, 4, "k"}}})), "060101020304016b");
-  EXPECT_EQ(hex(encode(KeepAliveAnswers{1, {{2, true, 3, 4}}})), "07010102010304");
+  EXPECT_EQ(hex(encode(KeepAliveAnswers{1, {{2, true, 3, 4}}, 5})), "0701010201030405");
   EXPECT_EQ(hex(encode(Vouches{1, {{2, 3}, {4, 5}}})), "08010202030405");
   EXPECT_EQ(hex(encode(PeerState{1, 2, true, "c", "v", 3, 4, 5, "n", "a"})),
             "090102010163017603"
@@ -120,7 +120,7 @@ TEST(PeerBook, RatesAreComparedOverAMinute) {
     }
   }
   EXPECT_NEAR(static_cast<double>(book.worst_clock_ppm()), 20'000, 100);
-  EXPECT_EQ(book.find(3)->clock_ppm, 0);
+  EXPECT_EQ(book.find(3)->clock.ppm(), 0);
   EXPECT_EQ(book.find(2)->round_trip_us, 100);
   book.up(2, 2, 1);
   EXPECT_EQ(book.worst_clock_ppm(), 0) << "a new boot, a new clock";

@@ -178,6 +178,7 @@ class Pump final : public Replica, private lock::Sink {
   void end_boots();
   void boots_ended();
   void hand_over_if_ailing();
+  void warn_of_clocks();
   // membership (pump_members.cpp)
   void turn_members();
   void leave_joint();
@@ -260,7 +261,7 @@ class Pump final : public Replica, private lock::Sink {
   std::optional<Prepared> prepared_;  // loaded, and not yet taken over by Raft
   std::future<void> freeing_;         // the state that a snapshot took the place of
   uint64_t log_floor_bytes_ = 0, snapshots_seen_ = 0;
-  int64_t told_state_us_ = 0, handed_over_us_ = 0, complained_us_ = 0;
+  int64_t told_state_us_ = 0, handed_over_us_ = 0, complained_us_ = 0, warned_us_ = 0;
   int slow_syncs_ = 0;
   LevelWatch levels_;
   std::string unfit_;  // why this build can't be a member any more

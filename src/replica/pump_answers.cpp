@@ -71,6 +71,7 @@ void Pump::settle() {
 void Pump::answer_members() {
   for (auto& [member, answers] : keep_alive_answers_) {
     answers.term = term_;
+    answers.clock_us = static_cast<uint64_t>(now_us_);
     options_.outbox->send(member, encode(answers));
   }
   keep_alive_answers_.clear();
@@ -81,7 +82,7 @@ bool Pump::answer_keep_alive(const WaitingKeepAlive& k) {
   const auto state = machine_->session_state(k.session);
   if (k.known && state && (k.epoch == kAnyEpoch || k.epoch == state->epoch)) {
     if (liveness_.barred(k.session, *state, applied_)) return false;
-    answer = {.alive = true, .ttl_ms = state->ttl_ms, .losses = state->losses};
+    answer = {.alive = true, .ttl_ms = state->ttl_ms, .losses = state->losses, .clock_us = now_us_, .term = term_};
   }
   if (k.member != 0) {
     keep_alive_answers_[k.member].items.push_back(

@@ -1,4 +1,5 @@
 // What other members say, and what is said to them beside Raft's own messages.
+#include <cstdlib>
 #include <span>
 
 #include "base/mutant.hpp"
@@ -10,6 +11,7 @@ namespace {
 constexpr int64_t kStateEveryUs = 200'000;
 constexpr int64_t kComplainEveryUs = 10'000'000;
 constexpr int64_t kHandOverEveryUs = 5'000'000;
+constexpr int64_t kWarnEveryUs = 600'000'000;
 constexpr int kSlowSyncs = 4;
 constexpr size_t kMostAskedAtOnce = 100'000;
 
@@ -163,6 +165,25 @@ void Pump::turn_peers() {
     for (const auto& [member, peer] : peers_.all())
       if (peer.up) tell_state(member);
     hand_over_if_ailing();
+    warn_of_clocks();
+  }
+}
+
+// Promise 3 rests on the margin: half of it is where somebody should look (time.md "Rates are watched").
+void Pump::warn_of_clocks() {
+  const int64_t half_ppm = machine_->settings().margin_ppm / 2;
+  const int64_t worst_ppm = std::llabs(peers_.worst_clock_ppm());
+  status_.clock_warning = worst_ppm > half_ppm;
+  if (!status_.clock_warning || (warned_us_ != 0 && now_us_ - warned_us_ < kWarnEveryUs)) return;
+  warned_us_ = now_us_;
+  for (const auto& [id, peer] : peers_.all()) {
+    if (std::llabs(peer.clock.ppm()) <= half_ppm) continue;
+    const Member* member = members_.find(id);
+    listener_.on_log(3, "the clock of " + (member == nullptr ? "member " + std::to_string(id) : member->name) +
+                            " runs " + std::to_string(std::llabs(peer.clock.ppm())) + " millionths " +
+                            (peer.clock.ppm() > 0 ? "faster" : "slower") +
+                            " than this one's, which is more than half of margin-ppm (" + std::to_string(2 * half_ppm) +
+                            "): look which of the two is wrong, and replace that machine");
   }
 }
 
@@ -188,7 +209,9 @@ void Pump::took(const KeepAliveAnswers& answers) {
     const auto asked = asked_keep_alives_.extract(i.number);
     if (asked.empty()) continue;
     ++(i.alive ? status_.keep_alives_answered : status_.keep_alives_missed);
-    came_keep_alives_.push_back({asked.mapped().cookie, {i.alive, static_cast<int64_t>(i.ttl_ms), i.losses}});
+    came_keep_alives_.push_back(
+        {asked.mapped().cookie,
+         {i.alive, static_cast<int64_t>(i.ttl_ms), i.losses, static_cast<int64_t>(answers.clock_us), answers.term}});
   }
 }
 
@@ -349,7 +372,7 @@ std::vector<PeerStatus> Pump::peers() const {
       s.version = peer->version;
       s.heard_us_ago = peer->heard_us < 0 ? -1 : now_us_ - peer->heard_us;
       s.round_trip_us = peer->round_trip_us;
-      s.clock_ppm = peer->clock_ppm;
+      s.clock_ppm = peer->clock.ppm();
     }
     out.push_back(std::move(s));
   }

@@ -50,6 +50,9 @@ struct KeepAliveAnswer {
   bool alive = false;  // false: NOSESSION, or the key is wrong
   int64_t ttl_ms = 0;
   uint64_t losses = 0;
+  // The leader's clock when it answered, and its term: readings of one term are of one clock. 0: not told.
+  int64_t clock_us = 0;
+  uint64_t term = 0;
 };
 
 // Hears everything, during step(), on the caller's thread.
@@ -133,6 +136,7 @@ struct Status {
   bool leads = false;
   uint32_t leader = 0;  // member; 0: none known
   bool voter = true;
+  bool clock_warning = false;          // that is more than half of the margin
   int64_t worst_clock_ppm = 0;         // greatest difference of clock rates to another member; 0: none known
   uint32_t level = lock::kFirstLevel;  // in force, as far as this member has applied
   uint32_t known_level = lock::kFirstLevel;

@@ -289,7 +289,8 @@ TEST(GoldenReplies, Views) {
   list.sessions[0].kind = lock::By::kImplicit;
   list.next_after = base::SessionId{3};
   g.add("SESSION LIST", [&](ReplyWriter& w) { write_sessions(w, list); });
-  g.add("SESSION KEEPALIVE", [](ReplyWriter& w) { write_keep_alive(w, true, 10'000, 2); });
+  g.add("SESSION KEEPALIVE", [](ReplyWriter& w) { write_keep_alive(w, true, 10'000, 2, 86'400'000'000, 7); });
+  g.add("SESSION KEEPALIVE of an implicit one", [](ReplyWriter& w) { write_keep_alive(w, true, 10'000, 2); });
   g.add("SESSION KEEPALIVE of a dead one", [](ReplyWriter& w) { write_keep_alive(w, false, 0, 0); });
 }
 

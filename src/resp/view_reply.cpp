@@ -73,8 +73,8 @@ void session_head(ReplyWriter& w, const lock::SessionView& s) {
 
 }  // namespace
 
-void write_show(ReplyWriter& w, std::string_view name, const lock::NameView& v) {
-  w.map(9);
+void write_show(ReplyWriter& w, std::string_view name, const lock::NameView& v, bool local) {
+  w.map(10);
   w.field("name", name);
   w.field_integer("revision", number(v.revision.value));
   w.bulk("holders"), w.array(v.holders.size());
@@ -87,10 +87,11 @@ void write_show(ReplyWriter& w, std::string_view name, const lock::NameView& v) 
   for (const auto& ghost : v.delayed) write_ghost(w, ghost);
   w.field_integer("delayed_total", number(v.delayed_total));
   cursor_field(w, v.next_cursor == 0 ? std::string{} : encode_number_cursor(v.next_cursor));
+  w.bulk("local"), w.boolean(local);
 }
 
-void write_locks(ReplyWriter& w, const lock::LocksPage& page) {
-  w.map(3);
+void write_locks(ReplyWriter& w, const lock::LocksPage& page, bool local) {
+  w.map(4);
   w.field_integer("revision", number(page.revision.value));
   cursor_field(w, page.next ? encode_cursor(*page.next) : std::string{});
   w.bulk("locks"), w.array(page.locks.size());
@@ -103,6 +104,7 @@ void write_locks(ReplyWriter& w, const lock::LocksPage& page) {
     w.bulk("mode"), l.holders == 0 ? w.nil() : w.bulk(lock::long_name(l.mode));
     id_or_nil(w, "fence", l.holders == 0 ? 0 : l.fence.value);
   }
+  w.bulk("local"), w.boolean(local);
 }
 
 void write_history(ReplyWriter& w, const std::vector<lock::HistoryView>& entries) {
@@ -147,11 +149,14 @@ void write_sessions(ReplyWriter& w, const lock::SessionsPage& page) {
   }
 }
 
-void write_keep_alive(ReplyWriter& w, bool alive, int64_t ttl_ms, uint64_t losses) {
+void write_keep_alive(ReplyWriter& w, bool alive, int64_t ttl_ms, uint64_t losses, int64_t clock_us, uint64_t term) {
   if (!alive) return w.nil();
-  w.array(2);
+  w.array(term == 0 ? 2 : 4);
   w.integer(ttl_ms);
   w.integer(number(losses));
+  if (term == 0) return;
+  w.integer(clock_us);
+  w.integer(number(term));
 }
 
 }  // namespace cleat::resp

@@ -95,6 +95,7 @@ void replication_section(InfoText& text, const InfoSource& s, const replica::Sta
   text.line("commit", number(status.commit));
   text.line("applied", number(status.applied));
   text.line("clock_rate_difference_ppm", status.worst_clock_ppm);
+  text.line("clock_rate_warning", status.clock_warning);
 }
 
 void locks_section(InfoText& text, const InfoSource& s, const lock::Totals& t) {

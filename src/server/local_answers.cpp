@@ -271,11 +271,12 @@ void LocalAnswers::operator()(const resp::Check& request) {
 }
 
 void LocalAnswers::operator()(const resp::Show& request) {
-  resp::write_show(writer_, request.name, machine().show(request.name, request.page));
+  resp::write_show(writer_, request.name, machine().show(request.name, request.page), request.local);
 }
 
 void LocalAnswers::operator()(const resp::Locks& request) {
-  resp::write_locks(writer_, machine().locks(request.prefix, request.state, request.cursor, request.count));
+  resp::write_locks(writer_, machine().locks(request.prefix, request.state, request.cursor, request.count),
+                    request.local);
 }
 
 void LocalAnswers::operator()(const resp::History& request) {

@@ -269,10 +269,12 @@ void Service::on_keep_alive(uint64_t cookie, const replica::KeepAliveAnswer& ans
     } else if (!batch.own) {
       writer.array(batch.answers.size());
       for (const auto& a : batch.answers) {
-        resp::write_keep_alive(writer, a.has_value(), a ? a->ttl_ms : 0, a ? a->losses : 0);
+        const auto kept = a.value_or(replica::KeepAliveAnswer{});
+        resp::write_keep_alive(writer, a.has_value(), kept.ttl_ms, kept.losses, kept.clock_us, kept.term);
       }
     } else if (batch.answers[0]) {
-      resp::write_keep_alive(writer, true, batch.answers[0]->ttl_ms, batch.answers[0]->losses);
+      const replica::KeepAliveAnswer& kept = *batch.answers[0];
+      resp::write_keep_alive(writer, true, kept.ttl_ms, kept.losses, kept.clock_us, kept.term);
     } else {
       writer.error(resp::kNoSessionError);
       stop_speaking(*c, Speaks::kLost);
