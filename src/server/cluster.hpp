@@ -120,7 +120,7 @@ class Cluster final : public Admission {
   SeenBoots boots_, stored_boots_;
   std::map<uint64_t, net::PeerHello> outsiders_;  // that are up, by key
   std::set<uint64_t> welcomed_, noticed_keys_;
-  std::set<std::string> noted_;  // who was restored as a newer incarnation: told to the log once
+  std::set<std::string> noted_;         // who was restored as a newer incarnation: told to the log once
   uint32_t level_ = lock::kFirstLevel;  // in force when connections were judged last
   bool told_member_ = false, told_stop_ = false, somebody_went_ = false, asked_address_ = false;
   int64_t said_us_ = -1'000'000'000, looked_us_ = -1'000'000'000;

@@ -66,9 +66,9 @@ typedef struct {
   uint64_t max_uncommitted_bytes;  // proposals beyond it are refused
   uint64_t max_apply_bytes;        // committed entries of one Ready
   uint32_t election_ticks;         // elections begin after 1 to 2 times this; heartbeats go each tick
-  bool quiet_commits;  // no message for an advance of the commit index alone: the caller tells it (ce_learn_commit)
-  bool ignore_bound;               // a broken node, for make mutants: a log that lost its end opens all the same
-  const ce_disk* disk;             // null: the real disk
+  bool quiet_commits;   // no message for an advance of the commit index alone: the caller tells it (ce_learn_commit)
+  bool ignore_bound;    // a broken node, for make mutants: a log that lost its end opens all the same
+  const ce_disk* disk;  // null: the real disk
 } ce_options;
 
 // Opens the log, checks all of it, counts the boot up (one synced write). A group whose only voter this is leads at
@@ -100,7 +100,8 @@ bool ce_read_index(ce_group* group, uint8_t context[16]);
 // A message from the member that the connection proved to be. 0: taken; else why it was dropped (ce_reject). One that
 // brings a snapshot is taken only for entry snapshot_index (UINT64_MAX: any).
 int ce_step(ce_group* group, uint64_t peer, ce_bytes message, uint64_t snapshot_index);
-// The leader of `term` said that entries up to index are committed, which this member has acknowledged to it. As ce_step.
+// The leader of `term` said that entries up to index are committed, which this member has acknowledged to it. As
+// ce_step.
 int ce_learn_commit(ce_group* group, uint64_t peer, uint64_t term, uint64_t index);
 typedef enum {
   CE_REJECT_UNREADABLE = 1,
@@ -131,9 +132,9 @@ typedef struct ce_entry_s {
 typedef struct {
   uint64_t to;
   uint64_t commit;  // of an append or heartbeat: the commit index that the receiver knows afterwards
-  ce_bytes wire;  // eraftpb.Message, opaque
-  uint8_t kind;   // eraftpb.MessageType
-  uint8_t flags;  // 1: a snapshot; its file goes first, and ce_report_snapshot follows
+  ce_bytes wire;    // eraftpb.Message, opaque
+  uint8_t kind;     // eraftpb.MessageType
+  uint8_t flags;    // 1: a snapshot; its file goes first, and ce_report_snapshot follows
 } ce_message;
 
 typedef struct {

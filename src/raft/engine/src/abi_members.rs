@@ -77,4 +77,3 @@ pub unsafe extern "C" fn ce_progress(g: *const CGroup, id: u64, out: *mut CProgr
 pub unsafe extern "C" fn ce_transfer(g: *mut CGroup, to: u64) {
     (*g).group.transfer(to);
 }
-

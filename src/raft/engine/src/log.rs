@@ -374,7 +374,9 @@ impl Log {
                     return fail(Why::NoSpace, format!("no room for the log: {io}"));
                 }
                 // It turned to a file that was set aside, and that one met the full disk too.
-                raft_engine::Error::TryAgain(text) => return fail(Why::NoSpace, format!("no room for the log: {text}")),
+                raft_engine::Error::TryAgain(text) => {
+                    return fail(Why::NoSpace, format!("no room for the log: {text}"))
+                }
                 _ => {}
             }
             hooks::fatal(&format!("writing the log in {} failed: {e}", self.engine.path()));

@@ -208,7 +208,8 @@ impl Storage for Store {
 
     fn snapshot(&self, request_index: u64, to: u64) -> raft::Result<Snapshot> {
         // Who is not in a snapshot's membership refuses it: one that joined since needs a newer one.
-        let lists = [&self.conf.voters, &self.conf.learners, &self.conf.voters_outgoing].iter().any(|s| s.contains(&to));
+        let lists =
+            [&self.conf.voters, &self.conf.learners, &self.conf.voters_outgoing].iter().any(|s| s.contains(&to));
         if !self.snap_ready || self.snap.0 < request_index || self.snap.0 == 0 || !lists {
             self.snap_wanted.set(true);
             return Err(Error::Store(StorageError::SnapshotTemporarilyUnavailable));
