@@ -75,7 +75,8 @@ def test_the_lead_moves(cluster):
     assert moved.returncode == 0 and moved.stdout == f"{other.name} leads\n", moved.stderr
     assert cluster.wait_one_leader() == other
     with old.connect() as connection:
-        assert connection.error("MEMBERS", "TRANSFER").startswith(f"NOTLEADER {other.url} {other.name} leads")
+        told = f"NOTLEADER {other.url} {other.name} leads"  # TRYAGAIN until members have told where they listen
+        wait_until(lambda: connection.error("MEMBERS", "TRANSFER").startswith(told), what="the way to the leader")
 
 
 def test_what_would_lose_the_majority_is_refused(cluster):
