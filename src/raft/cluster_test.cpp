@@ -261,6 +261,36 @@ TEST(Cluster, LeadershipIsHandedOver) {
   EXPECT_EQ(c.at(old).group->status().role, Role::kFollower);
 }
 
+// Its membership is left while answers to what it sent since are on their way: they are no longer its to count.
+TEST(Cluster, ALeaderThatIsNoMemberAnyMoreStepsDown) {
+  Cluster c;
+  const uint64_t goes = c.leader();
+  Group& group = *c.at(goes).group;
+  const auto propose = [&](std::span<const MemberEdit> edits) {
+    return group.propose_members(testing::bytes(group.make_change(edits, {})));
+  };
+  const MemberEdit removal{MemberEdit::Kind::kRemove, goes};
+  c.settle();
+  ASSERT_TRUE(propose(std::span(&removal, 1)));
+  c.settle();
+  ASSERT_EQ(group.status().role, Role::kLeader) << "it leads the joint membership";
+  ASSERT_EQ(group.member_ids().outgoing.size(), 3u);
+  ASSERT_TRUE(propose({}));
+  c.speak(goes);
+  ASSERT_TRUE(c.propose(goes, "sent by one that goes"));
+  c.speak(goes);
+  c.settle();
+  EXPECT_EQ(group.status().role, Role::kFollower);
+  EXPECT_FALSE(group.member_ids().contains(goes));
+  const uint64_t next = c.leader();
+  ASSERT_NE(next, goes);
+  ASSERT_TRUE(c.propose(next, "after"));
+  c.ticks(3);
+  EXPECT_EQ(c.at(next).group->member_ids().voters.size(), 2u);
+  for (const uint64_t id : c.at(next).group->member_ids().voters)
+    EXPECT_THAT(c.at(id).applied.payloads(), Contains("after")) << "member " << id;
+}
+
 TEST(ClusterDeathTest, LateMessagesBeforeThePersistAreABug) {
   Cluster c;
   c.at(1).group->campaign();

@@ -365,5 +365,35 @@ TEST(Cluster, OneMemberGrowsToThreeAndShrinksAgain) {
   EXPECT_EQ(c.answer(2, lock_of("n", "u"))->result, Result::kNotGranted);
 }
 
+// A change of leader in the middle of a removal can make the one that goes lead the joint membership.
+TEST(Cluster, OneThatGoesLetsAnotherLeadBeforeTheJointMembershipIsLeft) {
+  int led = 0;
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    Cluster c(3, seed);
+    const uint32_t old = c.leader(), goes = old % 3 + 1, stays = goes % 3 + 1;
+    c.pass_ms(300);
+    c.at(old).replica->change_members(1, {MemberChange::Kind::kRemove, {goes, "", ""}});
+    c.turn();  // it arrives, and the others' answers do not
+    c.cut_off = {old};
+    const auto leader = [&] { return c.at(stays).replica->status().leader; };
+    for (int i = 0; i < 400 && (leader() == old || leader() == 0); ++i) c.pass_ms(5);
+    const bool leads = leader() == goes;
+    c.cut_off = {};
+    const Replica& leaver = *c.at(goes).replica;
+    for (int i = 0; leads && i < 100 && !leaver.status().leads; ++i) c.turn();
+    ASSERT_EQ(leaver.status().leads, leads) << "seed " << seed;
+    for (int i = 0; i < 100 && leaver.status().leads; ++i) c.turn(), c.clock.now_us += 5000;
+    ASSERT_FALSE(leaver.status().leads) << "seed " << seed;
+    EXPECT_TRUE(!leads || leaver.members().find(goes)) << "seed " << seed << ": it left without a successor";
+    c.pass_ms(1000);
+    const uint32_t next = c.leader();
+    ASSERT_NE(next, goes);
+    EXPECT_FALSE(c.at(next).replica->members().find(goes)) << "seed " << seed;
+    EXPECT_EQ(c.answer(next, lock_of("n", "t"))->result, Result::kGranted);
+    led += leads;
+  }
+  EXPECT_GT(led, 2);
+}
+
 }  // namespace
 }  // namespace cleat::replica

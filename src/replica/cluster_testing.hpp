@@ -40,7 +40,7 @@ class Cluster {
     void flush() override {}
   };
 
-  explicit Cluster(uint32_t count = 3) {
+  explicit Cluster(uint32_t count = 3, uint64_t seed = 1) : seed_(seed) {
     std::vector<Member> founders;
     for (uint32_t id = 1; id <= count; ++id) founders.push_back(member(id));
     for (uint32_t id = 1; id <= count; ++id) make(id, founders);
@@ -60,6 +60,7 @@ class Cluster {
     n.options.snapshot_turn_us = 0;
     n.options.min_free_bytes = 1000;
     n.options.member = id;
+    n.options.seed = seed_;
     n.options.founders = founders;
     n.options.outbox = &n;
     n.options.client_address = "client" + std::to_string(id);
@@ -159,6 +160,7 @@ class Cluster {
     if (spoil) spoil(letters_.back().message);
   }
 
+  uint64_t seed_;
   std::deque<Letter> letters_;
   std::map<uint32_t, Node> nodes_;
 };
