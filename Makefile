@@ -50,7 +50,7 @@ sim: ## simulator over SEEDS=n or SEEDS=a..b, one node and clusters; a failure p
 
 mutants: ## build the broken variants; each must be caught
 	@tools/install_deps.sh build test
-	@tools/build.sh build/mutants cleat_sim replica_test auditor -- -DCLEAT_MUTANTS=ON
+	@tools/build.sh build/mutants cleat_sim replica_test server_test auditor -- -DCLEAT_MUTANTS=ON
 	@build/mutants/auditor --all-mutants
 	@build/mutants/cleat_sim --mutants
 

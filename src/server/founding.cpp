@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/bytes.hpp"
+#include "base/mutant.hpp"
 #include "net/hmac.hpp"
 
 namespace cleat::server {
@@ -166,7 +167,7 @@ void Founding::heard(const Statement& s) {
 
 // A member with a group that this directory is no founder of: it will never be let in as one.
 std::optional<std::string> Founding::refusal(const Statement& s) const {
-  if (is_none(s.group) || of_older_incarnation(s)) return std::nullopt;
+  if (is_none(s.group) || of_older_incarnation(s) || base::mutant("votes_twice")) return std::nullopt;
   const bool mine_is_in = std::find(s.nonces.begin(), s.nonces.end(), nonce_) != s.nonces.end();
   if (mine_is_in && list_difference(list_, s.list).empty()) return std::nullopt;
   const std::string& address = find(list_, name_)->address;
@@ -233,6 +234,10 @@ ClusterIdentity Founding::identity() const {
   for (const ListedMember& m : list_) {
     const auto it = heard_.find(m.name);
     out.nonces.push_back(it == heard_.end() ? nonce_ : it->second.nonce);
+  }
+  if (base::mutant("votes_twice")) {
+    for (const auto& [name, s] : heard_)
+      if (!is_none(s.group)) out.nonces = s.nonces;
   }
   out.cluster = founded_cluster_id(list_, out.nonces);
   if (origin_) {

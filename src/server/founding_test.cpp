@@ -222,7 +222,8 @@ TEST(Statements, ComeAcrossAndNothingElseDoes) {
 
 // Three nodes, every order of: a node tells another what it is, the other hears it (later, or never), a node is killed
 // and started again with what its disk had, and one node's disk is emptied at any moment. What may never be: two
-// different groups each of which a majority belonged to at one time.
+// different groups each of which a majority belonged to at one time, or a node in a group that its emptied directory
+// was in.
 constexpr int kNodes = 3;
 struct Node {
   int generation = 0;                     // of its directory: one more when it was emptied
@@ -353,6 +354,7 @@ class Walk {
         group += static_cast<char>('0' + (v.identity.nonces[static_cast<size_t>(k)][0] - 1) % 16);
       }
       EXPECT_EQ(v.identity.restored, agreed(group)) << w.key();
+      EXPECT_EQ(group[static_cast<size_t>(i)] - '0', n.generation) << "it takes the place that it had: " << w.key();
       groups.insert(group);
       n.group = group;
       forget(n);
