@@ -282,6 +282,39 @@ TEST(Cluster, AMemberThatWasAwayForLongGetsASnapshot) {
   EXPECT_EQ(c.answer(away, lock_of("n0", "u"))->result, Result::kNotGranted);
 }
 
+// On the real file system, where it is received, loaded and its predecessor freed on threads (make races).
+TEST(Cluster, ASnapshotIsTakenOverWhileTheMemberGoesOn) {
+  Cluster c;
+  const uint32_t leader = c.leader();
+  const uint32_t away = c.follower();
+  lock::Command open;
+  open.verb = lock::Verb::kOpenSession;
+  open.ttl_ms = 60'000;
+  open.key = "0123456789abcdef";
+  const auto opened = c.answer(leader, open);
+  ASSERT_EQ(opened->result, Result::kOpened);
+  auto& member = c.at(away);
+  member.options.files = nullptr;
+  for (int round = 1; round <= 2; ++round) {
+    c.kill(away);
+    for (int i = 0; i < 3; ++i) {
+      for (int k = 0; k < 20; ++k)
+        ASSERT_TRUE(c.answer(leader, lock_of("n" + std::to_string(round * 1000 + i * 100 + k), "t")));
+      c.at(leader).replica->begin_snapshot();
+      c.pass_ms(1500);
+    }
+    c.open(away);
+    for (int i = 0; i < 20'000 && member.heard.replaced == 0; ++i) c.pass_ms(5);
+    ASSERT_EQ(member.heard.replaced, 1);
+    c.pass_ms(500);
+    EXPECT_TRUE(c.same_state());
+    EXPECT_EQ(c.answer(away, lock_of("n1000", "u"))->result, Result::kNotGranted);
+    member.replica->keep_alive({1, base::SessionId{opened->session}, open.key, kAnyEpoch});
+    c.pass_ms(100);
+    EXPECT_TRUE(member.heard.keep_alives[1].first.alive);
+  }
+}
+
 // A peer is trusted to be who it is, not to be right: what it says beside Raft's own messages is checked.
 TEST(Cluster, SpoiledMessagesDisturbNobodyForLong) {
   Cluster c;
