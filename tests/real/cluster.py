@@ -46,10 +46,10 @@ class Cluster:
 
     def start_joining(self, name):
         """A new member that waits to be added."""
-        first = next(iter(self.peers.values()))
+        known = self.peers[self.a_member().name]
         if name not in self.peers:
             self.choose_addresses(name)
-        return self.start_one(name, "--join", first, "--peer-listen", self.peers[name])
+        return self.start_one(name, "--join", known, "--peer-listen", self.peers[name])
 
     def add(self, name):
         added = self.run("add", f"{name}={self.peers[name]}")
@@ -98,9 +98,15 @@ class Cluster:
 
         return wait_until(agreed, 30, "one leader")
 
+    def a_member(self):
+        """One of those alive that the leader counts among the members: not one that still waits to be added."""
+        leader = wait_until(self.leader, 30, "a leader")
+        members = status(leader)["members"]
+        return next(node for node in self.alive() if node.name in members)
+
     def run(self, *arguments):
-        """`cleat cluster` against one of those alive."""
-        return self.alive()[0].run("cluster", *arguments)
+        """`cleat cluster` against a member that is alive."""
+        return self.a_member().run("cluster", *arguments)
 
     @property
     def addresses(self):

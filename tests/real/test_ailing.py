@@ -16,7 +16,7 @@ import wire
 from cluster import Cluster, answers, status
 from ledger import Fences
 from node import wait_until
-from test_failover import Inside, Worker
+from load import Inside, Worker
 
 HERE = pathlib.Path(__file__).resolve().parent
 NO_DISK = disk.why_not()
@@ -207,10 +207,8 @@ def test_a_lost_directory_is_replaced_under_load(cluster):
         removed = cluster.run("remove", name)
         assert removed.returncode == 0, removed.stderr
         shutil.rmtree(lost.data)
-        helper = others_than(cluster, lost)[0]
-        joined = cluster.start_one(name, "--join", cluster.peers[helper.name], "--peer-listen", peer)
-        added = helper.run("cluster", "add", f"{name}={peer}")
-        assert added.returncode == 0, added.stderr
+        joined = cluster.start_joining(name)
+        cluster.add(name)
         # It votes: the group stands the loss of another one.
         gone = cluster.wait_one_leader()
         if gone is joined:

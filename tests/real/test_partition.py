@@ -12,7 +12,7 @@ import wire
 from cluster import answers, status
 from ledger import Fences
 from node import wait_until
-from test_failover import Inside, Worker
+from load import Inside, Worker
 
 WHY_NOT = netns.why_not()
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
