@@ -1,23 +1,9 @@
-// The clock on which a client counts its deadlines: CLOCK_MONOTONIC_RAW, which NTP does not slew, plus the time the
-// machine was suspended. std::chrono::steady_clock counts neither right, so no deadline of ours uses it.
+// The public clock (cleat/boot_clock.hpp) as the parts of the client use it.
 #pragma once
 
-#include <chrono>
-#include <cstdint>
+#include "cleat/boot_clock.hpp"
 
 namespace cleat {
-
-struct boot_clock {
-  using rep = int64_t;
-  using period = std::nano;
-  using duration = std::chrono::duration<rep, period>;
-  using time_point = std::chrono::time_point<boot_clock>;
-  static constexpr bool is_steady = true;
-
-  // Never goes back within a process. Thread-safe.
-  static time_point now() noexcept;
-};
-
 namespace client {
 
 using TimePoint = boot_clock::time_point;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <vector>
 
 namespace cleat::client {
 
@@ -56,8 +55,28 @@ std::optional<TimePoint> Session::impatient_at() const {
 
 void Session::request(std::string req, Words words, TimePoint now, std::optional<TimePoint> deadline) {
   words.insert(words.end(), {"REQ", req});
+  deadlines_ += deadline ? 1 : 0;
+  unsent_.emplace(next_order_, req);
   requests_[std::move(req)] = {.words = std::move(words), .order = next_order_++, .deadline = deadline};
   if (phase_ == Phase::kReady) send_requests(now);
+}
+
+bool Session::give_up(const std::string& req, TimePoint now) {
+  const auto it = requests_.find(req);
+  if (it == requests_.end()) return true;
+  if (!it->second.first_sent) {
+    forget(it);
+    return true;
+  }
+  it->second.given_up = true;
+  if (phase_ == Phase::kReady && it->second.outstanding) send_cancel(req, now);
+  return false;
+}
+
+void Session::forget(std::map<std::string, Request>::iterator it) {
+  deadlines_ -= it->second.deadline ? 1 : 0;
+  unsent_.erase(it->second.order);
+  requests_.erase(it);
 }
 
 void Session::close(TimePoint now) {
@@ -97,6 +116,7 @@ void Session::disconnected(const Status& why, TimePoint now) {
   for (auto& [req, request] : requests_) {
     request.maybe_done |= request.outstanding;
     request.outstanding = false;
+    unsent_.emplace(request.order, req);
   }
   if (over()) return;
   phase_ = Phase::kIdle;
@@ -131,6 +151,7 @@ void Session::tick(TimePoint now) {
 }
 
 void Session::give_up_requests(TimePoint now) {
+  if (deadlines_ == 0) return;
   for (auto it = requests_.begin(); it != requests_.end();) {
     const Request& request = it->second;
     if (!request.deadline || now < *request.deadline) {
@@ -141,7 +162,7 @@ void Session::give_up_requests(TimePoint now) {
                         .req = it->first,
                         .first_sent = request.first_sent.value_or(TimePoint{}),
                         .maybe_done = request.maybe_done || request.outstanding});
-    it = requests_.erase(it);
+    forget(it++);
   }
 }
 
@@ -151,6 +172,7 @@ std::optional<TimePoint> Session::next_wake() const {
   if (phase_ == Phase::kOver) return std::nullopt;
   if (phase_ == Phase::kIdle) also(connect_at_);
   if (phase_ == Phase::kReady) also(std::min(last_keep_alive_ + step(), retry_at_.value_or(TimePoint::max())));
+  if (deadlines_ == 0) return wake;
   for (const auto& [req, request] : requests_) {
     if (request.deadline) also(*request.deadline);
   }
@@ -166,18 +188,19 @@ void Session::send(Kind kind, const Words& words, TimePoint now, std::string req
 
 // In the order in which they were made.
 void Session::send_requests(TimePoint now) {
-  std::vector<std::pair<uint64_t, const std::string*>> order;
-  for (auto& [req, request] : requests_) {
-    if (!request.outstanding) order.emplace_back(request.order, &req);
-  }
-  std::sort(order.begin(), order.end());
-  for (const auto& [place, req] : order) {
-    Request& request = requests_.at(*req);
+  for (auto& [order, req] : unsent_) {
+    Request& request = requests_.at(req);
     request.outstanding = true;
     ++request.sendings;
     if (!request.first_sent) request.first_sent = now;
-    send(Kind::kRequest, request.words, now, *req);
+    send(Kind::kRequest, request.words, now, req);
+    if (request.given_up) send_cancel(req, now);
   }
+  unsent_.clear();
+}
+
+void Session::send_cancel(const std::string& req, TimePoint now) {
+  send(Kind::kCancel, {"CANCEL", req}, now, req);
 }
 
 void Session::on_reply(Reply reply, TimePoint now) {
@@ -204,6 +227,10 @@ void Session::on_reply(Reply reply, TimePoint now) {
       return on_members(reply);
     case Kind::kRequest:
       return on_request(std::move(reply), asked, now);
+    case Kind::kCancel:
+      // Not done: with a new connection the request and its CANCEL are said again.
+      if (may_be_repeated(reply.error_code())) drop(reply.text);
+      return;
     case Kind::kClose:
       if (may_be_repeated(reply.error_code())) return drop(reply.text);
       return end(Notice::Kind::kClosed);
@@ -317,6 +344,7 @@ void Session::on_request(Reply reply, const InFlight& asked, TimePoint now) {
   if (it == requests_.end()) return;
   if (may_be_repeated(reply.error_code())) {
     it->second.outstanding = false;
+    unsent_.emplace(it->second.order, asked.req);
     it->second.maybe_done |= reply.error_code() == "UNKNOWN";
     return on_no_quorum(asked.sent, now);
   }
@@ -345,7 +373,7 @@ void Session::decide(const std::string& req, Reply reply) {
                       .req = req,
                       .reply = std::move(reply),
                       .first_sent = it->second.first_sent.value_or(TimePoint{})});
-  requests_.erase(it);
+  forget(it);
 }
 
 void Session::drop(std::string why) {

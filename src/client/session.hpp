@@ -61,6 +61,9 @@ class Session {
   // a reconnect, UNKNOWN or NOQUORUM, until it is decided or `deadline` (none: for ever) has passed; `req` must not be
   // used twice. QUEUED is no decision: the push is. A refusal is one, and never retried.
   void request(std::string req, Words words, TimePoint now, std::optional<TimePoint> deadline = std::nullopt);
+  // Nobody wants it any more. True: it was never sent and is forgotten. False: it is repeated until decided, as ever,
+  // but with a CANCEL behind it, so that it does not go on waiting.
+  bool give_up(const std::string& req, TimePoint now);
   // The session's belief ends now, its CLOSE goes out behind the requests that are still open.
   void close(TimePoint now);
   std::optional<Notice> next_notice();
@@ -83,7 +86,7 @@ class Session {
 
  private:
   enum class Phase { kIdle, kConnecting, kGreeting, kJoining, kReady, kOver };
-  enum class Kind { kHello, kOpen, kAttach, kKeepAlive, kShow, kMembers, kRequest, kClose };
+  enum class Kind { kHello, kOpen, kAttach, kKeepAlive, kShow, kMembers, kRequest, kCancel, kClose };
   struct InFlight {
     Kind kind;
     TimePoint sent;
@@ -96,7 +99,8 @@ class Session {
     std::optional<TimePoint> deadline = std::nullopt;
     int sendings = 0;
     bool outstanding = false;  // sent on this connection, and not to be sent again on it for now
-    bool maybe_done = false;   // a sending of it went unanswered, or was answered UNKNOWN
+    bool given_up = false;
+    bool maybe_done = false;  // a sending of it went unanswered, or was answered UNKNOWN
   };
 
   void send(Kind kind, const Words& words, TimePoint now, std::string req = {});
@@ -110,10 +114,12 @@ class Session {
   void watch_rate(const Reply&, TimePoint sent, TimePoint now);
   void on_members(const Reply& reply);
   void on_request(Reply reply, const InFlight& asked, TimePoint now);
+  void send_cancel(const std::string& req, TimePoint now);
   void on_no_quorum(TimePoint sent, TimePoint now);
   void give_up_requests(TimePoint now);
   void refused(base::Status status);
   void ready(TimePoint now);
+  void forget(std::map<std::string, Request>::iterator it);
   void decide(const std::string& req, Reply reply);
   void drop(std::string why);
   void end(Notice::Kind kind, base::Status status = {});
@@ -149,6 +155,8 @@ class Session {
   ReplyParser parser_;
   std::deque<InFlight> in_flight_;
   std::map<std::string, Request> requests_;
+  std::map<uint64_t, std::string> unsent_;  // those of requests_ that are not outstanding, by their order
+  size_t deadlines_ = 0;                    // of requests_
   std::deque<Notice> notices_;
 };
 

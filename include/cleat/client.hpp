@@ -1,0 +1,60 @@
+// The connection to the service that all locks of a program share.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cleat/boot_clock.hpp"
+#include "cleat/error.hpp"
+
+namespace cleat {
+
+namespace client {
+class Engine;
+}
+
+struct Options {
+  // HOST:PORT, [IPV6]:PORT or HOST (port 7420). One that answers is enough, it tells of the others.
+  std::vector<std::string> servers{"127.0.0.1:7420"};
+  std::string password;
+  // How long holds outlive the last sign of life of this program. 500 ms to 24 h.
+  std::chrono::milliseconds ttl{10'000};
+  // For people who look at sessions; at most 64 bytes. Empty: host name and process number.
+  std::string label;
+  // After so long without any contact since the Client was made, calls give up with errc::unreachable; so long
+  // try_lock() waits for an answer.
+  std::chrono::milliseconds connect_timeout{5'000};
+  // The destructor waits at most so long for the service to confirm that all is let go.
+  std::chrono::milliseconds close_timeout{2'000};
+};
+
+// One session with the service: everything locked through it lives as long as this program gives signs of life. Owns
+// one thread and, at a time, one connection, which carries all its locks. It goes to another server when one is silent
+// or gone, and comes back by itself; holds and places in queues survive that as long as the session does.
+//
+// Thread-safe. Mutexes made with it may outlive it, but can't be locked any more. The destructor lets go of all that is
+// still held and ends calls that still wait with errc::closed. In a child of fork(2) it is of no use: locking throws
+// errc::forked, and destroying it there touches nothing of the parent's.
+class Client {
+ public:
+  // Does not wait for the connection: the first lock does. Throws Error (errc::invalid) for a malformed address or
+  // option.
+  explicit Client(Options options = {});
+  // One address, or several with commas between.
+  explicit Client(const std::string& servers);
+  explicit Client(const char* servers) : Client(std::string(servers)) {}
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // The service's number of the session now; empty while there is none.
+  std::string session_id() const;
+
+ private:
+  friend class Handle;
+  std::shared_ptr<client::Engine> engine_;
+};
+
+}  // namespace cleat

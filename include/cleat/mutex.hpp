@@ -1,0 +1,160 @@
+// Mutual exclusion among threads, processes and machines.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "cleat/client.hpp"
+#include "cleat/hold.hpp"
+
+namespace cleat {
+
+namespace client {
+class LockHandle;
+}
+
+struct LockOptions {
+  int priority = 0;                       // 0 to 9, higher goes first
+  std::chrono::milliseconds max_hold{0};  // ends a hold this long after its grant; 0: never
+  std::chrono::milliseconds delay{0};     // after an unclean loss, keeps others out for so long
+};
+
+// What the mutexes below have in common. Not to be used by itself.
+class Handle {
+ public:
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+  const std::string& name() const noexcept;
+
+  // Of the grant that the calling thread holds, or held until it was lost. Throw Error (errc::not_held) if it has none;
+  // to tell other threads, give them the hold().
+  Hold hold() const;
+  std::uint64_t fence() const { return hold().fence(); }
+  boot_clock::time_point deadline() const { return hold().deadline(); }
+  std::stop_token stop_token() const { return hold().stop_token(); }
+
+ protected:
+  Handle(Client& client, std::string name, LockOptions options, const char* type, bool recursive);
+  ~Handle();
+
+  enum class Mode { exclusive, shared };
+  void lock(Mode mode);
+  bool try_lock(Mode mode);
+  bool try_until(Mode mode, boot_clock::time_point until);
+  void unlock(Mode mode) noexcept;
+
+  template <class Rep, class Period>
+  bool try_for(Mode mode, const std::chrono::duration<Rep, Period>& wait) {
+    // A longer one is no different from a year, which is the longest wait of the service; and it can't overflow.
+    constexpr std::chrono::hours kLongest{24 * 365};
+    const boot_clock::time_point now = boot_clock::now();
+    if (!(wait < kLongest)) return try_until(mode, now + kLongest);
+    if (!(wait > wait.zero())) return try_until(mode, now);
+    return try_until(mode, now + std::chrono::ceil<boot_clock::duration>(wait));
+  }
+  template <class Clock, class Duration>
+  bool try_until(Mode mode, const std::chrono::time_point<Clock, Duration>& until) {
+    return try_for(mode, until - Clock::now());
+  }
+
+ private:
+  std::unique_ptr<client::LockHandle> handle_;
+};
+
+// Meets the standard's TimedLockable: std::lock_guard, std::unique_lock and std::scoped_lock (of several, too) work.
+// Each name is one lock, however many Mutexes speak of it: the threads of one program exclude each other like those of
+// others. A Mutex may be used by all threads at once, as a std::mutex; it belongs to the thread that locked it.
+//
+// On loss (expiry after the contact was gone for the TTL, max_hold, an operator) the holder's stop_token() stops,
+// held() turns false, and the holder still calls unlock(). Who locks it then is not the same grant: its fence is
+// greater.
+//
+// Calls throw Error. Unlocking what the calling thread does not hold, and destroying a Mutex while it is held, are bugs
+// of the program: the process ends with a message.
+class Mutex : public Handle {
+ public:
+  // The name: 1 to 512 bytes of UTF-8 without control characters. Nothing is sent yet.
+  Mutex(Client& client, std::string name, LockOptions options = {})
+      : Handle(client, std::move(name), options, "cleat::Mutex", false) {}
+  ~Mutex() = default;
+
+  // Waits for as long as it takes, also while the service can't be reached; then in the queue's order. If it never
+  // could be reached since the Client was made: errc::unreachable. errc::deadlock: this thread has it.
+  void lock() { Handle::lock(Mode::exclusive); }
+  // One round trip. false: not granted. errc::unreachable: there was no answer within Options::connect_timeout.
+  bool try_lock() { return Handle::try_lock(Mode::exclusive); }
+  // false: not granted in time; errc::unreachable when there was no connection at the end of it. At least one attempt
+  // is made. A time of another clock is turned into a duration once, at the call.
+  template <class Rep, class Period>
+  bool try_lock_for(const std::chrono::duration<Rep, Period>& wait) {
+    return try_for(Mode::exclusive, wait);
+  }
+  template <class Clock, class Duration>
+  bool try_lock_until(const std::chrono::time_point<Clock, Duration>& until) {
+    return try_until(Mode::exclusive, until);
+  }
+  // Returns at once: the service is told in the order of calls, again if needed, until it answers or the session ends.
+  // The belief to hold it ends here.
+  void unlock() noexcept { Handle::unlock(Mode::exclusive); }
+};
+
+// A Mutex that its owner may lock again, at no cost; the last unlock() lets go. Locking it again after it was lost
+// throws errc::lost, until all of the lost grant is unlocked.
+class RecursiveMutex : public Handle {
+ public:
+  RecursiveMutex(Client& client, std::string name, LockOptions options = {})
+      : Handle(client, std::move(name), options, "cleat::RecursiveMutex", true) {}
+  ~RecursiveMutex() = default;
+
+  void lock() { Handle::lock(Mode::exclusive); }
+  bool try_lock() { return Handle::try_lock(Mode::exclusive); }
+  template <class Rep, class Period>
+  bool try_lock_for(const std::chrono::duration<Rep, Period>& wait) {
+    return try_for(Mode::exclusive, wait);
+  }
+  template <class Clock, class Duration>
+  bool try_lock_until(const std::chrono::time_point<Clock, Duration>& until) {
+    return try_until(Mode::exclusive, until);
+  }
+  void unlock() noexcept { Handle::unlock(Mode::exclusive); }
+};
+
+// Many readers or one writer: meets the standard's SharedTimedLockable, so std::shared_lock works too. Who comes first
+// goes first: a reader does not overtake a writer that waits. A thread that has it in either way can't have it in the
+// other as well: errc::deadlock. Everything else as with Mutex.
+class SharedMutex : public Handle {
+ public:
+  SharedMutex(Client& client, std::string name, LockOptions options = {})
+      : Handle(client, std::move(name), options, "cleat::SharedMutex", false) {}
+  ~SharedMutex() = default;
+
+  void lock() { Handle::lock(Mode::exclusive); }
+  bool try_lock() { return Handle::try_lock(Mode::exclusive); }
+  template <class Rep, class Period>
+  bool try_lock_for(const std::chrono::duration<Rep, Period>& wait) {
+    return try_for(Mode::exclusive, wait);
+  }
+  template <class Clock, class Duration>
+  bool try_lock_until(const std::chrono::time_point<Clock, Duration>& until) {
+    return try_until(Mode::exclusive, until);
+  }
+  void unlock() noexcept { Handle::unlock(Mode::exclusive); }
+
+  void lock_shared() { Handle::lock(Mode::shared); }
+  bool try_lock_shared() { return Handle::try_lock(Mode::shared); }
+  template <class Rep, class Period>
+  bool try_lock_shared_for(const std::chrono::duration<Rep, Period>& wait) {
+    return try_for(Mode::shared, wait);
+  }
+  template <class Clock, class Duration>
+  bool try_lock_shared_until(const std::chrono::time_point<Clock, Duration>& until) {
+    return try_until(Mode::shared, until);
+  }
+  void unlock_shared() noexcept { Handle::unlock(Mode::shared); }
+};
+
+}  // namespace cleat

@@ -1,0 +1,37 @@
+#include "cleat/client.hpp"
+
+#include "client/engine.hpp"
+
+namespace cleat {
+namespace {
+
+Options options_for(const std::string& servers) {
+  Options options;
+  options.servers = {servers};
+  return options;
+}
+
+// In a child of fork(2) the thread is not there, and its memory stands as the parent left it in that moment: nothing
+// of it may be touched, so it is left to the end of the process.
+void leave_alone(std::shared_ptr<client::Engine> engine) {
+  static_cast<void>(new std::shared_ptr<client::Engine>(std::move(engine)));
+}
+
+}  // namespace
+
+Client::Client(Options options) : engine_(std::make_shared<client::Engine>(options)) {}
+Client::Client(const std::string& servers) : Client(options_for(servers)) {}
+
+Client::~Client() {
+  if (engine_->forked()) {
+    leave_alone(engine_);
+  } else {
+    engine_->stop();
+  }
+}
+
+std::string Client::session_id() const {
+  return engine_->session_id();
+}
+
+}  // namespace cleat

@@ -1,0 +1,186 @@
+#include "client/engine.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/check.hpp"
+
+namespace cleat::client {
+namespace {
+
+constexpr size_t kMostLabel = 64;
+
+std::string default_label() {
+  char host[256] = "";
+  ::gethostname(host, sizeof host - 1);
+  const std::string pid = " " + std::to_string(::getpid());
+  return std::string(host).substr(0, kMostLabel - pid.size()) + pid;
+}
+
+SessionOptions session_options(const Options& options) {
+  SessionOptions out{.servers = {},
+                     .ttl = options.ttl,
+                     .label = options.label.empty() ? default_label() : options.label,
+                     .credentials = {.password = options.password},
+                     .first_contact = options.connect_timeout};
+  for (const std::string& text : options.servers) {
+    auto endpoints = parse_endpoints(text);
+    if (!endpoints.ok()) throw Error(errc::invalid, endpoints.status().message());
+    out.servers.insert(out.servers.end(), endpoints->begin(), endpoints->end());
+  }
+  if (out.servers.empty()) throw Error(errc::invalid, "no server is given: name at least one address, HOST:PORT");
+  if (options.ttl < milliseconds(500) || options.ttl > std::chrono::hours(24)) {
+    throw Error(errc::invalid, "the ttl of a session must be between 500 ms and 24 h");
+  }
+  if (options.connect_timeout <= milliseconds(0)) throw Error(errc::invalid, "connect_timeout must be positive");
+  return out;
+}
+
+}  // namespace
+
+Engine::Engine(const Options& options)
+    : options_(options),
+      session_options_(session_options(options)),
+      process_(::getpid()),
+      wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      random_(random_seed()),
+      table_(options.connect_timeout) {
+  CLEAT_CHECK(wake_fd_, "eventfd needs a free file descriptor");
+  // Signals are for the threads of the program.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+Engine::~Engine() {
+  CLEAT_CHECK(!thread_.joinable(), "stop() was called");
+}
+
+bool Engine::forked() const {
+  return ::getpid() != process_;
+}
+
+std::string Engine::session_id() const {
+  if (forked()) return {};
+  const std::lock_guard guard(mutex_);
+  return session_id_;
+}
+
+void Engine::wake() noexcept {
+  const uint64_t one = 1;
+  if (::write(wake_fd_.get(), &one, sizeof one) < 0) return;  // its counter is full: it is awake already
+}
+
+bool Engine::post(Job job) {
+  bool first;
+  {
+    const std::lock_guard guard(mutex_);
+    if (stopping_) return false;
+    first = jobs_.empty();
+    jobs_.push_back(std::move(job));
+  }
+  if (first) wake();
+  return true;
+}
+
+void Engine::check_process() const {
+  if (forked()) throw Error(errc::forked, "a cleat::Client is of no use in a child of fork(): make a new one there");
+}
+
+void Engine::acquire(const AttemptPtr& attempt) {
+  check_process();
+  if (std::this_thread::get_id() == thread_.get_id()) {
+    throw Error(errc::deadlock, "a callback of a stop_token must not lock: it runs on the thread that would answer");
+  }
+  if (!post({.attempt = attempt, .release = nullptr})) throw Error(errc::closed, "the cleat::Client was destroyed");
+  attempt->done.wait(false, std::memory_order_acquire);
+}
+
+void Engine::release(std::shared_ptr<HoldState> hold) noexcept {
+  if (!forked()) post({.attempt = nullptr, .release = std::move(hold)});
+}
+
+void Engine::stop() {
+  {
+    const std::lock_guard guard(mutex_);
+    stopping_ = true;
+  }
+  wake();
+  thread_.join();
+}
+
+// ---- on the thread
+
+void Engine::run() {
+  new_session(boot_clock::now());
+  while (!over_) turn();
+}
+
+void Engine::new_session(TimePoint now) {
+  session_options_.seed = random_.next();
+  io_ = std::make_unique<SessionIo>(session_options_, now);
+  table_.begin(io_->session(), now);
+}
+
+void Engine::turn() {
+  TimePoint now = boot_clock::now();
+  take_jobs(now);
+  io_->drive(now);
+  Session& session = io_->session();
+  while (const auto notice = session.next_notice()) {
+    table_.on_notice(session, *notice, now);
+    if (notice->kind == Notice::Kind::kOpened || session.over()) {
+      const std::lock_guard guard(mutex_);
+      session_id_ = session.over() ? std::string() : session.id();
+    }
+  }
+  table_.tick(session, now);
+  if (close_by_) {
+    over_ = session.over() || now >= *close_by_;
+    if (over_) return;
+  } else if (table_.wants_session()) {
+    new_session(now);
+  }
+  io_->drive(now);
+  wait();
+}
+
+void Engine::take_jobs(TimePoint now) {
+  std::vector<Job> jobs;
+  bool stopping;
+  {
+    const std::lock_guard guard(mutex_);
+    jobs.swap(jobs_);
+    stopping = stopping_;
+  }
+  for (Job& job : jobs) {
+    if (job.attempt) table_.acquire(io_->session(), std::move(job.attempt), now);
+    if (job.release) table_.release(io_->session(), job.release, now);
+  }
+  if (!stopping || close_by_) return;
+  table_.close();
+  io_->session().close(now);
+  close_by_ = now + options_.close_timeout;
+}
+
+void Engine::wait() {
+  std::optional<TimePoint> wake_at = io_->session().next_wake();
+  for (const auto& other : {table_.next_wake(), close_by_}) {
+    if (other) wake_at = std::min(wake_at.value_or(TimePoint::max()), *other);
+  }
+  alarm_.set(wake_at, boot_clock::now());
+  pollfd fds[] = {{wake_fd_.get(), POLLIN, 0}, {alarm_.fd(), POLLIN, 0}, {io_->fd(), io_->wanted(), 0}};
+  ::poll(fds, 3, -1);
+  if (fds[0].revents != 0) {
+    uint64_t count;
+    CLEAT_CHECK(::read(wake_fd_.get(), &count, sizeof count) == sizeof count, "poll said that it can be read");
+  }
+  alarm_.drain();
+  if (fds[2].revents != 0) io_->ready(fds[2].revents, boot_clock::now());
+}
+
+}  // namespace cleat::client

@@ -1,0 +1,64 @@
+// One grant as its holder and the I/O thread share it. Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+
+#include "client/boot_clock.hpp"
+
+namespace cleat::client {
+
+// Until when a session may be believed to live: written by the I/O thread at each confirmation, so that thousands of
+// holds move on by one write.
+class Lease {
+ public:
+  void set(TimePoint deadline) { ns_.store(deadline.time_since_epoch().count(), std::memory_order_release); }
+  TimePoint deadline() const { return TimePoint(TimePoint::duration(ns_.load(std::memory_order_acquire))); }
+
+ private:
+  std::atomic<int64_t> ns_{TimePoint::min().time_since_epoch().count()};
+};
+
+class HoldState {
+ public:
+  // own_end: of its MAXHOLD; TimePoint::max() without one.
+  HoldState(std::string name, std::string owner, int64_t fence, std::shared_ptr<const Lease> lease, TimePoint own_end)
+      : name_(std::move(name)), owner_(std::move(owner)), fence_(fence), lease_(std::move(lease)), own_end_(own_end) {}
+
+  const std::string& name() const { return name_; }
+  const std::string& owner() const { return owner_; }
+  int64_t fence() const { return fence_; }
+  TimePoint own_end() const { return own_end_; }
+  // time_point::min() once it ended.
+  TimePoint deadline() const;
+  std::stop_token stop_token() const { return stop_.get_token(); }
+  std::string why_lost() const;
+
+  // It is held at `now`. Whoever finds the deadline passed makes that final: no late answer revives the hold.
+  bool held(TimePoint now);
+  // The end is near without contact. Runs the callbacks of the stop_token on this thread.
+  void warn() { stop_.request_stop(); }
+  // Lost. False: it had ended already. Runs the callbacks as well.
+  bool lose(const std::string& why);
+  // unlock(): the belief ends here. False: it had been lost.
+  bool release();
+
+ private:
+  enum class State { kHeld, kReleased, kLost };
+
+  const std::string name_;
+  const std::string owner_;
+  const int64_t fence_;
+  const std::shared_ptr<const Lease> lease_;
+  const TimePoint own_end_;
+  std::atomic<State> state_{State::kHeld};
+  std::stop_source stop_;
+  mutable std::mutex mutex_;  // of why_
+  std::string why_;
+};
+
+}  // namespace cleat::client
