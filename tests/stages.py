@@ -181,7 +181,8 @@ WITH_THREADS = ["storage", "replica", "net", "server", "client", "library"]
 
 def threads():
     """TSan for our own code; the Rust archive is not instrumented, tests/tsan.supp says what that means."""
-    return with_tsan("build/tsan", "tsan", WITH_THREADS)
+    build("build", ["cleat"])  # the server that the library's tests talk to; its own threads have tests of theirs
+    return with_tsan("build/tsan", "tsan", WITH_THREADS, CLEAT_TEST_BINARY=str(ROOT / "build" / "cleat"))
 
 
 def races():

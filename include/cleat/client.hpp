@@ -41,7 +41,7 @@ class Client {
  public:
   // Does not wait for the connection: the first lock does. Throws Error (errc::invalid) for a malformed address or
   // option.
-  explicit Client(Options options = {});
+  explicit Client(const Options& options = {});
   // One address, or several with commas between.
   explicit Client(const std::string& servers);
   explicit Client(const char* servers) : Client(std::string(servers)) {}

@@ -19,7 +19,7 @@ void leave_alone(std::shared_ptr<client::Engine> engine) {
 
 }  // namespace
 
-Client::Client(Options options) : engine_(std::make_shared<client::Engine>(options)) {}
+Client::Client(const Options& options) : engine_(std::make_shared<client::Engine>(options)) {}
 Client::Client(const std::string& servers) : Client(options_for(servers)) {}
 
 Client::~Client() {
