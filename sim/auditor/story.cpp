@@ -43,6 +43,8 @@ const char* word(Verb v) {
       return "CANCEL";
     case Verb::kUndeliver:
       return "undeliver";
+    case Verb::kRaiseLevel:
+      return "raise the level";
   }
   return "?";
 }

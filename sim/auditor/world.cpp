@@ -28,6 +28,7 @@ bool of_server_verb(Verb v) {
     case Verb::kHeard:
     case Verb::kExpire:
     case Verb::kUndeliver:
+    case Verb::kRaiseLevel:
       return true;
     default:
       return false;
