@@ -7,7 +7,7 @@ from node import Node, wait_until
 
 
 class Cluster:
-    """members: those made so far, by name; a member's `name` is its key. peers: where each is dialed by the others."""
+    """members: those made so far, by their names. peers: where each is dialed by the others."""
 
     def __init__(self, folder, *options, names="abc"):
         self.folder, self.options = folder, options
@@ -29,7 +29,6 @@ class Cluster:
     def make(self, name, *options):
         """A member, not started yet; options beside those of all, in place of the founding list."""
         node = Node(self.folder / name, "--name", name, *(options or self.founding), *self.options, listen=self.listens[name])
-        node.name = name
         self.members[name] = node
         return node
 

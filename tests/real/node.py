@@ -79,6 +79,7 @@ class Node:
 
     def __init__(self, data, *options, environment=None, listen=None):
         self.data = pathlib.Path(data)
+        self.name = self.data.name
         self.options = [str(o) for o in options]
         self.binary = CLEAT
         # Variables of these tests are none of the server's settings.
