@@ -13,7 +13,6 @@
 namespace cleat::cli {
 namespace {
 
-using client::Reply;
 using storage::FileSystem;
 
 constexpr milliseconds kPause{20};

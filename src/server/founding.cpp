@@ -152,7 +152,7 @@ std::string list_difference(const std::vector<ListedMember>& mine, const std::ve
 
 Founding::Founding(std::string name, std::vector<ListedMember> list, const FoundingNonce& nonce,
                    std::optional<Origin> origin)
-    : name_(std::move(name)), list_(std::move(list)), nonce_(nonce), origin_(std::move(origin)) {
+    : name_(std::move(name)), list_(std::move(list)), nonce_(nonce), origin_(origin) {
   CLEAT_CHECK(find(list_, name_), "the settings were checked: the own name is listed");
 }
 
