@@ -157,7 +157,9 @@ def process():
     reports = fresh_reports("process")
     junit = reports / "pytest.xml"
     command = ["build/real/venv/bin/python", "-m", "pytest", "tests/real", "tests/cli", "-q", "-p", "no:cacheprovider",
-               "--timeout=600", "--tb=short", f"--junitxml={junit}", *os.environ.get("CLEAT_TEST_PYTEST", "").split()]
+               "--timeout=600", "--tb=short",
+               # A member's directory has 128 MiB from the start: only what a failed test left is kept.
+               "-o", "tmp_path_retention_policy=failed", "-o", "tmp_path_retention_count=1", f"--junitxml={junit}", *os.environ.get("CLEAT_TEST_PYTEST", "").split()]
     finished = subprocess.run(["tools/progress.sh", "Running process tests", *command], cwd=ROOT,
                               env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"))
     if not junit.exists():
