@@ -65,23 +65,9 @@ class Handle {
   std::unique_ptr<client::LockHandle> handle_;
 };
 
-// Meets the standard's TimedLockable: std::lock_guard, std::unique_lock and std::scoped_lock (of several, too) work.
-// Each name is one lock, however many Mutexes speak of it: the threads of one program exclude each other like those of
-// others. A Mutex may be used by all threads at once, as a std::mutex; it belongs to the thread that locked it.
-//
-// On loss (expiry after the contact was gone for the TTL, max_hold, an operator) the holder's stop_token() stops,
-// held() turns false, and the holder still calls unlock(). Who locks it then is not the same grant: its fence is
-// greater.
-//
-// Calls throw Error. Unlocking what the calling thread does not hold, and destroying a Mutex while it is held, are bugs
-// of the program: the process ends with a message.
-class Mutex : public Handle {
+// How it is held by one thread alone: the same for all of them. Not to be used by itself.
+class ExclusiveHandle : public Handle {
  public:
-  // The name: 1 to 512 bytes of UTF-8 without control characters. Nothing is sent yet.
-  Mutex(Client& client, std::string name, LockOptions options = {})
-      : Handle(client, std::move(name), options, "cleat::Mutex", false) {}
-  ~Mutex() = default;
-
   // Waits for as long as it takes, also while the service can't be reached; then in the queue's order. If it never
   // could be reached since the Client was made: errc::unreachable. errc::deadlock: this thread has it.
   void lock() { Handle::lock(Mode::exclusive); }
@@ -100,49 +86,47 @@ class Mutex : public Handle {
   // Returns at once: the service is told in the order of calls, again if needed, until it answers or the session ends.
   // The belief to hold it ends here.
   void unlock() noexcept { Handle::unlock(Mode::exclusive); }
+
+ protected:
+  using Handle::Handle;
+  ~ExclusiveHandle() = default;
+};
+
+// Meets the standard's TimedLockable: std::lock_guard, std::unique_lock and std::scoped_lock (of several, too) work.
+// Each name is one lock, however many Mutexes speak of it: the threads of one program exclude each other like those of
+// others. A Mutex may be used by all threads at once, as a std::mutex; it belongs to the thread that locked it.
+//
+// On loss (expiry after the contact was gone for the TTL, max_hold, an operator) the holder's stop_token() stops,
+// held() turns false, and the holder still calls unlock(). Who locks it then is not the same grant: its fence is
+// greater.
+//
+// Calls throw Error. Unlocking what the calling thread does not hold, and destroying a Mutex while it is held, are bugs
+// of the program: the process ends with a message.
+class Mutex : public ExclusiveHandle {
+ public:
+  // The name: 1 to 512 bytes of UTF-8 without control characters. Nothing is sent yet.
+  Mutex(Client& client, std::string name, LockOptions options = {})
+      : ExclusiveHandle(client, std::move(name), options, "cleat::Mutex", false) {}
+  ~Mutex() = default;
 };
 
 // A Mutex that its owner may lock again, at no cost; the last unlock() lets go. Locking it again after it was lost
 // throws errc::lost, until all of the lost grant is unlocked.
-class RecursiveMutex : public Handle {
+class RecursiveMutex : public ExclusiveHandle {
  public:
   RecursiveMutex(Client& client, std::string name, LockOptions options = {})
-      : Handle(client, std::move(name), options, "cleat::RecursiveMutex", true) {}
+      : ExclusiveHandle(client, std::move(name), options, "cleat::RecursiveMutex", true) {}
   ~RecursiveMutex() = default;
-
-  void lock() { Handle::lock(Mode::exclusive); }
-  bool try_lock() { return Handle::try_lock(Mode::exclusive); }
-  template <class Rep, class Period>
-  bool try_lock_for(const std::chrono::duration<Rep, Period>& wait) {
-    return try_for(Mode::exclusive, wait);
-  }
-  template <class Clock, class Duration>
-  bool try_lock_until(const std::chrono::time_point<Clock, Duration>& until) {
-    return try_until(Mode::exclusive, until);
-  }
-  void unlock() noexcept { Handle::unlock(Mode::exclusive); }
 };
 
 // Many readers or one writer: meets the standard's SharedTimedLockable, so std::shared_lock works too. Who comes first
 // goes first: a reader does not overtake a writer that waits. A thread that has it in either way can't have it in the
 // other as well: errc::deadlock. Everything else as with Mutex.
-class SharedMutex : public Handle {
+class SharedMutex : public ExclusiveHandle {
  public:
   SharedMutex(Client& client, std::string name, LockOptions options = {})
-      : Handle(client, std::move(name), options, "cleat::SharedMutex", false) {}
+      : ExclusiveHandle(client, std::move(name), options, "cleat::SharedMutex", false) {}
   ~SharedMutex() = default;
-
-  void lock() { Handle::lock(Mode::exclusive); }
-  bool try_lock() { return Handle::try_lock(Mode::exclusive); }
-  template <class Rep, class Period>
-  bool try_lock_for(const std::chrono::duration<Rep, Period>& wait) {
-    return try_for(Mode::exclusive, wait);
-  }
-  template <class Clock, class Duration>
-  bool try_lock_until(const std::chrono::time_point<Clock, Duration>& until) {
-    return try_until(Mode::exclusive, until);
-  }
-  void unlock() noexcept { Handle::unlock(Mode::exclusive); }
 
   void lock_shared() { Handle::lock(Mode::shared); }
   bool try_lock_shared() { return Handle::try_lock(Mode::shared); }

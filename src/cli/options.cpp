@@ -1,3 +1,5 @@
+// Long because it is the only file that includes CLI11, which takes seconds to compile; most of it is the declaration
+// of options.
 #include "cli/options.hpp"
 
 #include <CLI/CLI.hpp>

@@ -139,6 +139,15 @@ def check_run(cluster, running, fence):
     assert "can't be kept" not in errors
 
 
+def end_all(clients):
+    """Waits for clients that were told to end; raises what one of them failed with."""
+    for client in clients:
+        client.join(60)
+        assert not client.is_alive(), "a client hangs"
+        if client.failure:
+            raise client.failure
+
+
 class Load:
     """Runs them from its beginning to finish(), which fails if one of them failed."""
 
@@ -175,11 +184,7 @@ class Load:
 
     def finish(self):
         self.ending.set()
-        for client in self.clients:
-            client.join(60)
-            assert not client.is_alive(), "a client hangs"
-            if client.failure:
-                raise client.failure
+        end_all(self.clients)
         check_run(self.cluster, self.running, self.fence)
         repeats = sum(worker.client.repeated for worker in self.workers)
         return (f"{self.done} changes, {len(self.fences.granted)} fences, {repeats} repeats, "

@@ -16,7 +16,7 @@ import wire
 from cluster import Cluster, answers, status
 from ledger import Fences
 from node import wait_until
-from load import Inside, Worker
+from load import Inside, Worker, end_all
 
 HERE = pathlib.Path(__file__).resolve().parent
 NO_DISK = disk.why_not()
@@ -221,9 +221,5 @@ def test_a_lost_directory_is_replaced_under_load(cluster):
         assert status(joined)["members"][name]["id"] > max(3, was)
     finally:
         ending.set()
-    for worker in workers:
-        worker.join(60)
-        assert not worker.is_alive(), "a client hangs"
-        if worker.failure:
-            raise worker.failure
+    end_all(workers)
     assert sum(worker.done for worker in workers) > 100

@@ -12,7 +12,7 @@ import wire
 from cluster import answers, status
 from ledger import Fences
 from node import wait_until
-from load import Inside, Worker
+from load import Inside, Worker, end_all
 
 WHY_NOT = netns.why_not()
 pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
@@ -274,11 +274,7 @@ def test_flapping_under_load(cluster):
     cluster.network.mend()
     wait_until(lambda: all(map(answers, cluster.alive())), 10, "all members to answer again")
     ending.set()
-    for worker in workers:
-        worker.join(60)
-        assert not worker.is_alive(), "a client hangs"
-        if worker.failure:
-            raise worker.failure
+    end_all(workers)
     done = sum(worker.done for worker in workers)
     print(f"{done} changes, {len(fences.granted)} fences, {sum(w.client.repeated for w in workers)} repeats, "
           f"{term(cluster.leader()) - before} terms, slowest command {max(w.client.slowest for w in workers):.2f} s")
