@@ -47,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   entry(bytes);
   // Any bytes may be offered as an entry: refused whole, or applied and nothing broken.
   lock::Machine machine;
-  fuzz::NullSink sink;
+  lock::NullSink sink;
   const auto status = machine.apply(bytes, sink);
   if (!status.ok()) MUST_HOLD(machine.revision().value == 0);
   const std::string broken = machine.check_invariants();

@@ -1,4 +1,4 @@
-// Shared by the fuzzers: a promise that must hold for any input, and a sink that hears everything and keeps nothing.
+// Shared by the fuzzers: a promise that must hold for any input.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +6,6 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
-
-#include "lock/outcome.hpp"
 
 #define MUST_HOLD(condition)                                               \
   do {                                                                     \
@@ -22,13 +20,5 @@ namespace cleat::fuzz {
 inline std::string_view text(const uint8_t* data, size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
-
-class NullSink : public lock::Sink {
- public:
-  void on_outcome(const lock::Outcome&) override {}
-  void on_event(const lock::Event&) override {}
-  void on_session_opened(base::SessionId, int64_t, lock::By, int64_t) override {}
-  void on_session_ended(base::SessionId, lock::Why) override {}
-};
 
 }  // namespace cleat::fuzz

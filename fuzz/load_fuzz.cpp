@@ -13,7 +13,7 @@ void must_work_on(lock::Machine& machine) {
   const std::string broken = machine.check_invariants();
   if (!broken.empty()) std::fprintf(stderr, "%s\n", broken.c_str());
   MUST_HOLD(broken.empty());
-  fuzz::NullSink sink;
+  lock::NullSink sink;
   lock::EntryBuilder entry;
   const int64_t now = machine.log_ms() < INT64_MAX / 2 ? machine.log_ms() + 1'000'000 : machine.log_ms();
   MUST_HOLD(machine.apply(entry.finish(now, now), sink).ok());
@@ -38,7 +38,7 @@ lock::Command command(lock::Verb verb, lock::By by, std::string_view name, uint6
 const std::vector<std::string>& good_image() {
   static const std::vector<std::string> image = [] {
     lock::Machine machine;
-    fuzz::NullSink sink;
+    lock::NullSink sink;
     lock::EntryBuilder entry;
     entry.begin_run({1, 1, 1});
     auto lock = command(lock::Verb::kLock, lock::By::kImplicit, "a", 1);

@@ -93,7 +93,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size > 1024) return 0;
   Bytes in(data, size);
   lock::Machine machine;
-  fuzz::NullSink sink;
+  lock::NullSink sink;
   int64_t log_ms = 0;
   uint64_t seq = 0;
   for (size_t entries = 1; !in.empty(); ++entries) {

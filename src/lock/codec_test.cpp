@@ -75,13 +75,6 @@ std::string entry_of(std::initializer_list<Command> commands, int64_t log_ms) {
   return std::string(b.finish(log_ms, 1'700'000'000'000));
 }
 
-class Deaf : public Sink {
-  void on_outcome(const Outcome&) override {}
-  void on_event(const Event&) override {}
-  void on_session_opened(base::SessionId, int64_t, By, int64_t) override {}
-  void on_session_ended(base::SessionId, Why) override {}
-};
-
 Command plain(Verb verb, std::string_view name, std::string_view owner = {}) {
   Command c;
   c.verb = verb;
@@ -93,7 +86,7 @@ Command plain(Verb verb, std::string_view name, std::string_view owner = {}) {
 
 // A machine with one of everything: hold, ghost, waiter, token, REQ results of all states, loss, history, mark.
 void fill(Machine& m) {
-  Deaf deaf;
+  NullSink sink;
   Command open = plain(Verb::kOpenSession, "");
   open.key = "0123456789abcdef";
   open.label = "web-1";
@@ -112,10 +105,10 @@ void fill(Machine& m) {
   Command mark = plain(Verb::kMark, "");
   mark.session = {1};
   mark.heard_ms = 990;
-  ASSERT_TRUE(m.apply(entry_of({open}, 1000), deaf).ok());
+  ASSERT_TRUE(m.apply(entry_of({open}, 1000), sink).ok());
   ASSERT_TRUE(
-      m.apply(entry_of({held, waits, lost, token_command(), plain(Verb::kLock, "i", "o"), mark}, 1000), deaf).ok());
-  ASSERT_TRUE(m.apply(entry_of({plain(Verb::kTick, "")}, 1200), deaf).ok());
+      m.apply(entry_of({held, waits, lost, token_command(), plain(Verb::kLock, "i", "o"), mark}, 1000), sink).ok());
+  ASSERT_TRUE(m.apply(entry_of({plain(Verb::kTick, "")}, 1200), sink).ok());
 }
 
 std::vector<std::string> image_of(Machine& m) {
@@ -150,13 +143,13 @@ TEST(Codec, GoldenRaise) {
 
 TEST(Level, RisesByAnEntryAndStandsInSnapshots) {
   Machine m;
-  Deaf deaf;
+  NullSink sink;
   EXPECT_EQ(m.level(), kFirstLevel);
   const uint64_t digest = m.digest();
-  ASSERT_TRUE(m.apply(entry_of({raise_to(3)}, 0), deaf).ok());
+  ASSERT_TRUE(m.apply(entry_of({raise_to(3)}, 0), sink).ok());
   EXPECT_EQ(m.level(), 3u);
   EXPECT_NE(m.digest(), digest);
-  ASSERT_TRUE(m.apply(entry_of({raise_to(2)}, 0), deaf).ok());
+  ASSERT_TRUE(m.apply(entry_of({raise_to(2)}, 0), sink).ok());
   EXPECT_EQ(m.level(), 3u) << "it never goes back";
   Machine copy;
   ASSERT_TRUE(load(copy, image_of(m)).ok());
@@ -244,7 +237,7 @@ TEST(Codec, UnknownFieldsAreSkippedAndWrongOnesRefused) {
 TEST(Codec, HostileEntriesChangeNothing) {
   Machine m;
   fill(m);
-  Deaf deaf;
+  NullSink sink;
   std::mt19937_64 random(2);
   const std::string good = entry_of({full_command(), token_command(), plain(Verb::kUnlock, "a")}, 1200);
   int refused = 0;
@@ -253,7 +246,7 @@ TEST(Codec, HostileEntriesChangeNothing) {
     for (uint64_t n = 1 + random() % 3; n > 0; --n) bad[random() % bad.size()] = static_cast<char>(random());
     if (random() % 4 == 0) bad.resize(random() % bad.size());
     const uint64_t before = i % 100 == 0 ? m.digest() : 0;
-    if (m.apply(bad, deaf).ok()) continue;
+    if (m.apply(bad, sink).ok()) continue;
     ++refused;
     if (before) {
       EXPECT_EQ(m.digest(), before);
@@ -261,7 +254,7 @@ TEST(Codec, HostileEntriesChangeNothing) {
   }
   EXPECT_GT(refused, 1000);
   EXPECT_EQ(m.check_invariants(), "");
-  EXPECT_FALSE(m.apply("", deaf).ok());
+  EXPECT_FALSE(m.apply("", sink).ok());
 }
 
 TEST(Codec, DamagedImagesAreRefusedOrSound) {
@@ -269,7 +262,7 @@ TEST(Codec, DamagedImagesAreRefusedOrSound) {
   fill(m);
   const std::vector<std::string> good = image_of(m);
   std::mt19937_64 random(3);
-  Deaf deaf;
+  NullSink sink;
   int refused = 0;
   for (int i = 0; i < 3'000; ++i) {
     std::vector<std::string> bad = good;
@@ -286,7 +279,7 @@ TEST(Codec, DamagedImagesAreRefusedOrSound) {
       continue;
     }
     // The storage's checksums stop such images; one that fits together must still be safe to work with.
-    ASSERT_TRUE(into.apply(entry_of({plain(Verb::kTick, "")}, kMaxStampMs), deaf).ok());
+    ASSERT_TRUE(into.apply(entry_of({plain(Verb::kTick, "")}, kMaxStampMs), sink).ok());
     ASSERT_EQ(into.check_invariants(), "");
   }
   EXPECT_GT(refused, 1000);
@@ -304,9 +297,9 @@ TEST(Codec, DamagedImagesAreRefusedOrSound) {
 
 TEST(Codec, TimeNeverGoesBack) {
   Machine m;
-  Deaf deaf;
-  ASSERT_TRUE(m.apply(entry_of({plain(Verb::kTick, "")}, 10), deaf).ok());
-  EXPECT_EQ(m.apply(entry_of({plain(Verb::kTick, "")}, 9), deaf).code(), base::Code::kCorrupt);
+  NullSink sink;
+  ASSERT_TRUE(m.apply(entry_of({plain(Verb::kTick, "")}, 10), sink).ok());
+  EXPECT_EQ(m.apply(entry_of({plain(Verb::kTick, "")}, 9), sink).code(), base::Code::kCorrupt);
 }
 
 }  // namespace

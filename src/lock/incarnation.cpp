@@ -4,20 +4,10 @@
 #include "lock/core.hpp"
 
 namespace cleat::lock {
-namespace {
-
-class Nobody final : public Sink {
-  void on_outcome(const Outcome&) override {}
-  void on_event(const Event&) override {}
-  void on_session_opened(base::SessionId, int64_t, By, int64_t) override {}
-  void on_session_ended(base::SessionId, Why) override {}
-};
-
-}  // namespace
 
 // The queues first: what the sessions let go is granted to nobody of before.
 void Core::begin_incarnation(const Incarnation& next) {
-  Nobody nobody;
+  NullSink nobody;
   sink = &nobody;
   wall_ms = std::max(wall_ms, next.wall_ms);
   last_fence.value = std::max(last_fence.value, next.above.value);

@@ -139,4 +139,13 @@ class Sink {
   virtual void on_session_ended(base::SessionId, Why) = 0;
 };
 
+// Where nobody listens.
+class NullSink final : public Sink {
+ public:
+  void on_outcome(const Outcome&) override {}
+  void on_event(const Event&) override {}
+  void on_session_opened(base::SessionId, int64_t, By, int64_t) override {}
+  void on_session_ended(base::SessionId, Why) override {}
+};
+
 }  // namespace cleat::lock

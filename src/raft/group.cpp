@@ -93,8 +93,8 @@ base::Result<LogRead> read_log(const Options& options, const std::function<bool(
   ce_log_view view{};
   ce_error error{};
   if (ce_code code = ce_read_log(&c, &handle, &view, &error); code != CE_OK) return to_status(code, error);
-  const std::unique_ptr<ce_log, decltype(&ce_free_log)> log(handle, ce_free_log);
   LogRead out;
+  out.lock = std::shared_ptr<ce_log>(handle, ce_free_log);
   out.commit = view.commit;
   for (size_t i = 0; i < view.entry_count; ++i) {
     const ce_entry& e = view.entries[i];

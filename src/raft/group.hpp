@@ -158,10 +158,11 @@ struct EntryView {
 };
 
 // What a member's log holds behind `Options::snapshot`, for offline tools: also entries behind `commit`, of which the
-// member did not know that they were decided. The directory belongs to nobody meanwhile, and only a torn tail is
-// changed. `visit` false ends it. kBusy: a node runs on it. kCorrupt, kInvalid, kIo.
+// member did not know that they were decided. Only a torn tail is changed. `visit` false ends it. kBusy: a node runs on
+// it. kCorrupt, kInvalid, kIo.
 struct LogRead {
   uint64_t last = 0, commit = 0;  // last 0: no entries behind the snapshot
+  std::shared_ptr<void> lock;     // no node can start on the directory while this is kept
 };
 base::Result<LogRead> read_log(const Options&, const std::function<bool(const EntryView&)>& visit);
 

@@ -11,13 +11,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class Deaf final : public lock::Sink {
-  void on_outcome(const lock::Outcome&) override {}
-  void on_event(const lock::Event&) override {}
-  void on_session_opened(base::SessionId, int64_t, lock::By, int64_t) override {}
-  void on_session_ended(base::SessionId, lock::Why) override {}
-};
-
 BackupHead head_of(uint64_t image_bytes) {
   BackupHead head;
   for (uint8_t i = 0; i < head.cluster.size(); ++i) head.cluster[i] = i;
@@ -53,8 +46,8 @@ class Backups : public ::testing::Test {
     c.token = "t";
     c.ttl_ms = 10'000;
     b.add(c);
-    Deaf deaf;
-    EXPECT_TRUE(machine.apply(b.finish(1000, 1'700'000'000'000), deaf).ok());
+    lock::NullSink sink;
+    EXPECT_TRUE(machine.apply(b.finish(1000, 1'700'000'000'000), sink).ok());
     const std::vector<Member> members = {{1, "a", "h:1"}, {2, "b", "h:2"}};
     const storage::SnapshotHeader header = {1, 3, 42, 7, Members(members).encode(conf_state_of(members))};
     EXPECT_TRUE(write_image(files, "d", header, machine).ok());

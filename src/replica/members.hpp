@@ -20,8 +20,6 @@ struct Member {
   bool operator==(const Member&) const = default;
 };
 
-enum class MemberKind : uint8_t { kVoter, kLearner, kGone };
-
 // One wish for the membership. It travels as the context of the Raft entry that makes it true.
 struct MemberChange {
   enum class Kind : uint8_t { kAddLearner = 1, kPromote = 2, kRemove = 3, kDemote = 4, kAddress = 5 };

@@ -1,9 +1,6 @@
 #include "server/recover.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -31,28 +28,6 @@ constexpr const char* kReady = "ready";  // the last file of it
 constexpr const char* kOldOnly[] = {"log", "bound", "boots", "restored", "backup"};
 constexpr const char* kReplaced[] = {"snapshots", "nonce", "cluster"};
 
-class Deaf final : public lock::Sink {
-  void on_outcome(const lock::Outcome&) override {}
-  void on_event(const lock::Event&) override {}
-  void on_session_opened(base::SessionId, int64_t, lock::By, int64_t) override {}
-  void on_session_ended(base::SessionId, lock::Why) override {}
-};
-
-// No node may start on the directory meanwhile: holds what a node would.
-class DirLock {
- public:
-  explicit DirLock(const std::string& dir) : fd_(::open((dir + "/LOCK").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {}
-  ~DirLock() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  DirLock(const DirLock&) = delete;
-  DirLock& operator=(const DirLock&) = delete;
-  bool take() const { return fd_ >= 0 && ::flock(fd_, LOCK_EX | LOCK_NB) == 0; }
-
- private:
-  int fd_;
-};
-
 bool is_there(const std::string& path) {
   std::error_code ignored;
   return std::filesystem::exists(path, ignored);
@@ -67,7 +42,8 @@ Status move(FileSystem& files, const std::string& from, const std::string& to_di
 struct Survivor {
   ClusterIdentity identity;
   std::unique_ptr<lock::Machine> machine = std::make_unique<lock::Machine>();
-  raft::Options log;  // with the snapshot that was loaded
+  raft::Options log;           // with the snapshot that was loaded
+  std::shared_ptr<void> lock;  // no node may start on the directory meanwhile
   uint64_t index = 0, undecided = 0;
 };
 
@@ -93,11 +69,11 @@ Status load_log(const std::string& dir, Survivor& out) {
   if (out.identity.founder()) {
     for (const replica::Member& m : out.identity.members) out.log.bootstrap_voters.push_back(m.id);
   }
-  Deaf deaf;
+  lock::NullSink sink;
   Status status;
   auto read = raft::read_log(out.log, [&](const raft::EntryView& e) {
     if (e.kind == raft::EntryKind::kPayload && !e.data.empty()) {
-      status = out.machine->apply({reinterpret_cast<const char*>(e.data.data()), e.data.size()}, deaf);
+      status = out.machine->apply({reinterpret_cast<const char*>(e.data.data()), e.data.size()}, sink);
     }
     return status.ok();
   });
@@ -108,6 +84,7 @@ Status load_log(const std::string& dir, Survivor& out) {
   }
   out.index = std::max(out.index, read->last);
   out.undecided = out.index - std::min(out.index, read->commit);
+  out.lock = std::move(read->lock);
   return {};
 }
 
@@ -202,8 +179,6 @@ Result<Recovered> recover(FileSystem& files, const std::string& dir, int64_t now
   if (*before) return **std::move(before);
   auto survivor = load_survivor(files, dir);
   if (!survivor.ok()) return survivor.status();
-  const DirLock lock(dir);
-  if (!lock.take()) return Status(Code::kBusy, dir + " is in use by another process: stop it first");
   const ClusterIdentity& old = survivor->identity;
   auto origin = next_incarnation(*survivor->machine, old.incarnation, now_ms, fence_above);
   if (!origin.ok()) return origin.status();

@@ -177,6 +177,7 @@ pub unsafe extern "C" fn ce_open(o: *const COptions, out: *mut *mut CGroup, err:
 }
 
 pub struct CLog {
+    _lock: std::fs::File,
     _entries: Vec<Entry>,
     views: Vec<CEntry>,
 }
@@ -196,11 +197,11 @@ pub unsafe extern "C" fn ce_read_log(
     err: *mut CError,
 ) -> i32 {
     match log::read(&settings_of(&*o)) {
-        Ok((state, entries)) => {
+        Ok((lock, state, entries)) => {
             let mut views = Vec::with_capacity(entries.len());
             view_entries(&entries, &mut views);
             *view = CLogView { entries: views.as_ptr(), entry_count: views.len(), commit: state.commit };
-            *out = Box::into_raw(Box::new(CLog { _entries: entries, views }));
+            *out = Box::into_raw(Box::new(CLog { _lock: lock, _entries: entries, views }));
             0
         }
         Err(f) => report(f, err),

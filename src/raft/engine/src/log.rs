@@ -169,15 +169,16 @@ pub fn damaged<T>(s: &Settings, what: &str) -> Result<T, Failure> {
 }
 
 /// All that a member has, of a directory that nobody runs: its state record and the entries behind the snapshot, also
-/// those of which it does not know that they were decided. Changes nothing but a torn tail.
-pub fn read(s: &Settings) -> Result<(State, Vec<Entry>), Failure> {
+/// those of which it does not know that they were decided. Changes nothing but a torn tail. The directory is the
+/// caller's as long as it keeps the File.
+pub fn read(s: &Settings) -> Result<(File, State, Vec<Entry>), Failure> {
     if !s.dir.join("log").is_dir() {
         return fail(
             Why::Invalid,
             format!("{} holds no log: it is not the data directory of a member", s.dir.display()),
         );
     }
-    let _lock = lock_dir(s.dir)?;
+    let lock = lock_dir(s.dir)?;
     let fs = Arc::new(match &s.disk {
         Some(d) => Fs::virtual_disk(d.clone()),
         None => Fs::real(0),
@@ -194,7 +195,7 @@ pub fn read(s: &Settings) -> Result<(State, Vec<Entry>), Failure> {
             if loaded.start_over {
                 entries.clear(); // another leader's, overwritten by what the snapshot has
             }
-            Ok((loaded.state, entries))
+            Ok((lock, loaded.state, entries))
         }
         Err(f) => {
             if f.why == Why::Damaged {
