@@ -1,12 +1,14 @@
 # The front door. `make` alone tells what there is to do; each target first installs what it lacks (tools/install_deps.sh).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build run cluster test check fmt sim mutants races fuzz bench test-real clean
+.PHONY: help deps build install run cluster test check fmt sim mutants races fuzz bench test-real clean
 
 JOBS ?= $(shell nproc)
 # Where `make run` keeps its data and what it listens on.
 DATA ?= ./cleat-data
 LISTEN ?= 127.0.0.1:7420
+# Where `make install` puts what it installs.
+PREFIX ?= /usr/local
 # Where `make cluster` keeps its data, and the first of its ports.
 CLUSTER ?= build/cluster
 PORT ?= 7420
@@ -24,6 +26,11 @@ deps: ## install all that building, testing, fuzzing and measuring need (Debian 
 build: ## build the one binary: build/cleat
 	@tools/install_deps.sh build
 	@tools/build.sh build cleat
+
+install: build ## install program, C++ library and examples (PREFIX=/usr/local; DESTDIR is heeded)
+	@tools/build.sh build cleat_library
+	@cmake --install build --prefix "$(PREFIX)" >/dev/null
+	@echo "Installed below $(DESTDIR)$(PREFIX)"
 
 run: build ## start a durable node on loopback (DATA=./cleat-data LISTEN=127.0.0.1:7420)
 	@tools/run_node.sh "$(DATA)" "$(LISTEN)"

@@ -150,13 +150,13 @@ def unit():
 
 
 def process():
-    build("build", ["cleat", "cleat_next"])
+    build("build", ["cleat", "cleat_next", "cleat_library"])
     prepared = subprocess.run(["tools/progress.sh", "Installing the real clients", "tests/real/prepare.sh"], cwd=ROOT)
     if prepared.returncode != 0:
         raise StageFailed("the real clients could not be installed from PyPI and npm")
     reports = fresh_reports("process")
     junit = reports / "pytest.xml"
-    command = ["build/real/venv/bin/python", "-m", "pytest", "tests/real", "tests/cli", "-q", "-p", "no:cacheprovider",
+    command = ["build/real/venv/bin/python", "-m", "pytest", "tests/real", "tests/cli", "tests/install", "-q", "-p", "no:cacheprovider",
                "--timeout=600", "--tb=short",
                # A member's directory has 128 MiB from the start: only what a failed test left is kept.
                "-o", "tmp_path_retention_policy=failed", "-o", "tmp_path_retention_count=1", f"--junitxml={junit}", *os.environ.get("CLEAT_TEST_PYTEST", "").split()]

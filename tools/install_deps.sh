@@ -40,6 +40,8 @@ test  nftables              cmd:nft
 test  procps                cmd:ps
 test  gcc                   cmd:gcc
 test  curl                  cmd:curl
+test  pkgconf               cmd:pkg-config
+test  binutils              cmd:nm
 fuzz  clang-14              cmd:clang++-14
 fuzz  libclang-rt-14-dev    deb:libclang-rt-14-dev
 races rustc-web             deb:rustc-web
