@@ -14,6 +14,9 @@ namespace cleat {
 namespace client {
 class Engine;
 }
+namespace testing {
+class FakeService;
+}
 
 struct Options {
   // HOST:PORT, [IPV6]:PORT or HOST (port 7420). One that answers is enough, it tells of the others.
@@ -45,9 +48,14 @@ class Client {
   // One address, or several with commas between.
   explicit Client(const std::string& servers);
   explicit Client(const char* servers) : Client(std::string(servers)) {}
+  // In tests: without a server, and on the clock of the FakeService (cleat/testing.hpp). Options::servers says nothing.
+  explicit Client(testing::FakeService& service, const Options& options = {});
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
+
+  // On the clock on which the deadlines of its holds and its own waits are counted: boot_clock, or a test's own.
+  boot_clock::time_point now() const noexcept;
 
   // The service's number of the session now; empty while there is none.
   std::string session_id() const;

@@ -29,6 +29,9 @@ class Hold {
   // released: time_point::min().
   boot_clock::time_point deadline() const noexcept;
 
+  // From now until the deadline, on the Client's own clock; 0 once the hold is lost or released.
+  boot_clock::duration time_left() const noexcept;
+
   // Stops when the hold is lost, or when its deadline is near (a third of the session's TTL, 3 s at most) and there is
   // no contact: time to bring the work to an end. Callbacks on it run on the thread of the Client (or on the one that
   // found the deadline passed): they must not block, nor lock anything of the same Client.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <type_traits>
 
 #include "cleat/client.hpp"
 #include "cleat/hold.hpp"
@@ -44,6 +45,7 @@ class Handle {
   enum class Mode { exclusive, shared };
   void lock(Mode mode);
   bool try_lock(Mode mode);
+  bool try_within(Mode mode, boot_clock::duration wait);  // of the Client's clock; so are time points of boot_clock
   bool try_until(Mode mode, boot_clock::time_point until);
   void unlock(Mode mode) noexcept;
 
@@ -51,14 +53,17 @@ class Handle {
   bool try_for(Mode mode, const std::chrono::duration<Rep, Period>& wait) {
     // A longer one is no different from a year, which is the longest wait of the service; and it can't overflow.
     constexpr std::chrono::hours kLongest{24 * 365};
-    const boot_clock::time_point now = boot_clock::now();
-    if (!(wait < kLongest)) return try_until(mode, now + kLongest);
-    if (!(wait > wait.zero())) return try_until(mode, now);
-    return try_until(mode, now + std::chrono::ceil<boot_clock::duration>(wait));
+    if (!(wait < kLongest)) return try_within(mode, kLongest);
+    if (!(wait > wait.zero())) return try_within(mode, boot_clock::duration(0));
+    return try_within(mode, std::chrono::ceil<boot_clock::duration>(wait));
   }
   template <class Clock, class Duration>
   bool try_until(Mode mode, const std::chrono::time_point<Clock, Duration>& until) {
-    return try_for(mode, until - Clock::now());
+    if constexpr (std::is_same_v<Clock, boot_clock>) {
+      return try_until(mode, std::chrono::ceil<boot_clock::duration>(until));
+    } else {
+      return try_for(mode, until - Clock::now());
+    }
   }
 
  private:
@@ -74,7 +79,8 @@ class ExclusiveHandle : public Handle {
   // One round trip. false: not granted. errc::unreachable: there was no answer within Options::connect_timeout.
   bool try_lock() { return Handle::try_lock(Mode::exclusive); }
   // false: not granted in time; errc::unreachable when there was no connection at the end of it. At least one attempt
-  // is made. A time of another clock is turned into a duration once, at the call.
+  // is made. Times are counted on the Client's clock, which is boot_clock (but for a test's, cleat/testing.hpp); a time
+  // of another clock is turned into a duration once, at the call.
   template <class Rep, class Period>
   bool try_lock_for(const std::chrono::duration<Rep, Period>& wait) {
     return try_for(Mode::exclusive, wait);

@@ -22,6 +22,7 @@
 #include "cli/run_parts.hpp"
 #include "cli/talk.hpp"
 #include "client/session_io.hpp"
+#include "client/socket.hpp"
 
 namespace cleat::cli {
 namespace {
@@ -98,7 +99,8 @@ class Keeper {
                                    .credentials = {.password = password_},
                                    .first_contact = common_.timeout,
                                    .seed = client::random_seed()};
-    io_ = std::make_unique<SessionIo>(std::move(options), now);
+    io_.reset();
+    io_ = std::make_unique<SessionIo>(std::move(options), socket_, now);
     LockRequest lock = run_.lock;
     if (lock.wait) {  // what is left of it, if this is not the first session
       const auto left = std::chrono::duration_cast<milliseconds>(began_ + *lock.wait - now);
@@ -118,7 +120,7 @@ class Keeper {
     pollfd fds[] = {{signals_.get(), POLLIN, 0},
                     {wrapper_gone_ ? -1 : wrapper_.get(), POLLIN, 0},
                     {alarm_.fd(), POLLIN, 0},
-                    {io_->fd(), io_->wanted(), 0}};
+                    {socket_.fd(), socket_.wanted(io_->has_output()), 0}};
     ::poll(fds, 4, killing_ ? 5 : -1);
     now = boot_clock::now();
     alarm_.drain();
@@ -455,6 +457,7 @@ class Keeper {
   TimePoint began_;
   client::Fd signals_, go_;
   client::Alarm alarm_;
+  client::Socket socket_;
   std::unique_ptr<SessionIo> io_;
 
   Stage stage_ = Stage::kAcquiring;

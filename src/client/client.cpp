@@ -1,6 +1,7 @@
 #include "cleat/client.hpp"
 
 #include "client/engine.hpp"
+#include "client/thread_runner.hpp"
 
 namespace cleat {
 namespace {
@@ -19,7 +20,8 @@ void leave_alone(std::shared_ptr<client::Engine> engine) {
 
 }  // namespace
 
-Client::Client(const Options& options) : engine_(std::make_shared<client::Engine>(options)) {}
+Client::Client(const Options& options)
+    : engine_(std::make_shared<client::Engine>(options, std::make_unique<client::ThreadRunner>())) {}
 Client::Client(const std::string& servers) : Client(options_for(servers)) {}
 
 Client::~Client() {
@@ -28,6 +30,10 @@ Client::~Client() {
   } else {
     engine_->stop();
   }
+}
+
+boot_clock::time_point Client::now() const noexcept {
+  return engine_->now();
 }
 
 std::string Client::session_id() const {

@@ -1,8 +1,5 @@
 #include "client/engine.hpp"
 
-#include <poll.h>
-#include <signal.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/check.hpp"
@@ -40,24 +37,20 @@ SessionOptions session_options(const Options& options) {
 
 }  // namespace
 
-Engine::Engine(const Options& options)
+Engine::Engine(const Options& options, std::unique_ptr<Runner> runner)
     : options_(options),
       session_options_(session_options(options)),
       process_(::getpid()),
-      wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-      random_(random_seed()),
-      table_(options.connect_timeout) {
-  CLEAT_CHECK(wake_fd_, "eventfd needs a free file descriptor");
-  // Signals are for the threads of the program.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+      runner_(std::move(runner)),
+      clock_(runner_->clock()),
+      random_(runner_->seed()),
+      table_(options.connect_timeout, clock_) {
+  new_session(now());
+  runner_->begin(*this);
 }
 
 Engine::~Engine() {
-  CLEAT_CHECK(!thread_.joinable(), "stop() was called");
+  CLEAT_CHECK(ended_, "stop() was called");
 }
 
 bool Engine::forked() const {
@@ -70,9 +63,9 @@ std::string Engine::session_id() const {
   return session_id_;
 }
 
-void Engine::wake() noexcept {
-  const uint64_t one = 1;
-  if (::write(wake_fd_.get(), &one, sizeof one) < 0) return;  // its counter is full: it is awake already
+bool Engine::has_jobs() const {
+  const std::lock_guard guard(mutex_);
+  return !jobs_.empty() || (stopping_ && !close_by_);
 }
 
 bool Engine::post(Job job) {
@@ -83,7 +76,7 @@ bool Engine::post(Job job) {
     first = jobs_.empty();
     jobs_.push_back(std::move(job));
   }
-  if (first) wake();
+  if (first) runner_->wake();
   return true;
 }
 
@@ -93,11 +86,11 @@ void Engine::check_process() const {
 
 void Engine::acquire(const AttemptPtr& attempt) {
   check_process();
-  if (std::this_thread::get_id() == thread_.get_id()) {
+  if (runner_->in_turn()) {
     throw Error(errc::deadlock, "a callback of a stop_token must not lock: it runs on the thread that would answer");
   }
   if (!post({.attempt = attempt, .release = nullptr})) throw Error(errc::closed, "the cleat::Client was destroyed");
-  attempt->done.wait(false, std::memory_order_acquire);
+  runner_->await(*attempt);
 }
 
 void Engine::release(std::shared_ptr<HoldState> hold) noexcept {
@@ -109,25 +102,21 @@ void Engine::stop() {
     const std::lock_guard guard(mutex_);
     stopping_ = true;
   }
-  wake();
-  thread_.join();
+  runner_->end();
+  ended_ = true;
 }
 
-// ---- on the thread
-
-void Engine::run() {
-  new_session(boot_clock::now());
-  while (!over_) turn();
-}
+// ---- turns
 
 void Engine::new_session(TimePoint now) {
   session_options_.seed = random_.next();
-  io_ = std::make_unique<SessionIo>(session_options_, now);
+  io_.reset();  // it uses the wire
+  io_ = std::make_unique<SessionIo>(session_options_, runner_->wire(), now);
   table_.begin(io_->session(), now);
 }
 
 void Engine::turn() {
-  TimePoint now = boot_clock::now();
+  const TimePoint now = clock_->now();
   take_jobs(now);
   io_->drive(now);
   Session& session = io_->session();
@@ -146,7 +135,6 @@ void Engine::turn() {
     new_session(now);
   }
   io_->drive(now);
-  wait();
 }
 
 void Engine::take_jobs(TimePoint now) {
@@ -167,20 +155,12 @@ void Engine::take_jobs(TimePoint now) {
   close_by_ = now + options_.close_timeout;
 }
 
-void Engine::wait() {
+std::optional<TimePoint> Engine::next_wake() const {
   std::optional<TimePoint> wake_at = io_->session().next_wake();
   for (const auto& other : {table_.next_wake(), close_by_}) {
     if (other) wake_at = std::min(wake_at.value_or(TimePoint::max()), *other);
   }
-  alarm_.set(wake_at, boot_clock::now());
-  pollfd fds[] = {{wake_fd_.get(), POLLIN, 0}, {alarm_.fd(), POLLIN, 0}, {io_->fd(), io_->wanted(), 0}};
-  ::poll(fds, 3, -1);
-  if (fds[0].revents != 0) {
-    uint64_t count;
-    CLEAT_CHECK(::read(wake_fd_.get(), &count, sizeof count) == sizeof count, "poll said that it can be read");
-  }
-  alarm_.drain();
-  if (fds[2].revents != 0) io_->ready(fds[2].revents, boot_clock::now());
+  return wake_at;
 }
 
 }  // namespace cleat::client

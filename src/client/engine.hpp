@@ -1,17 +1,17 @@
-// The thread of a Client: owns its sessions, its connection and its LockTable. Any thread may call.
+// What a Client is made of: its sessions one after the other, its connection and its LockTable. Any thread may hand it
+// something to do; a Runner makes its turns.
 #pragma once
 
 #include <sys/types.h>
 
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "cleat/client.hpp"
 #include "client/lock_table.hpp"
+#include "client/runner.hpp"
 #include "client/session_io.hpp"
 
 namespace cleat::client {
@@ -19,21 +19,34 @@ namespace cleat::client {
 class Engine {
  public:
   // Throws Error (errc::invalid).
-  explicit Engine(const Options& options);
+  Engine(const Options& options, std::unique_ptr<Runner> runner);
   ~Engine();  // after stop()
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Waits until the attempt is done. Throws Error (errc::forked; errc::deadlock on the engine's own thread).
+  // ---- any thread
+
+  // Waits until the attempt is done. Throws Error (errc::forked; errc::deadlock in a callback of a stop_token).
   void acquire(const AttemptPtr& attempt);
   // Returns at once. Does nothing in a child of fork(2).
   void release(std::shared_ptr<HoldState> hold) noexcept;
-  // Lets go of all and ends the thread, within close_timeout. Once.
+  // Lets go of all and ends the turns, within close_timeout. Once.
   void stop();
 
   bool forked() const;
   void check_process() const;  // throws Error (errc::forked)
   std::string session_id() const;
+  TimePoint now() const { return clock_->now(); }
+
+  // ---- the runner, one call at a time
+
+  bool has_jobs() const;  // that wait for a turn
+  void turn();
+  // Between turns: the wire is ready for these events of poll(2).
+  void ready(short events) { io_->ready(events, now()); }
+  bool has_output() { return io_->has_output(); }
+  std::optional<TimePoint> next_wake() const;  // a turn is due then
+  bool over() const { return over_; }
 
  private:
   struct Job {
@@ -42,31 +55,26 @@ class Engine {
   };
 
   bool post(Job job);
-  void wake() noexcept;
-  void run();
-  void turn();
   void take_jobs(TimePoint now);
   void new_session(TimePoint now);
-  void wait();
 
   const Options options_;
   SessionOptions session_options_;
   const pid_t process_;
-  Fd wake_fd_;
+  const std::unique_ptr<Runner> runner_;
+  const std::shared_ptr<const Clock> clock_;
   mutable std::mutex mutex_;  // of these:
   std::vector<Job> jobs_;
   bool stopping_ = false;  // no more jobs are taken
+  bool ended_ = false;
   std::string session_id_;
 
-  // Only the thread's own.
-  Alarm alarm_;
+  // Only the runner's.
   Random random_;
   LockTable table_;
   std::unique_ptr<SessionIo> io_;
   std::optional<TimePoint> close_by_;
   bool over_ = false;
-
-  std::thread thread_;  // last: it begins when the rest is there
 };
 
 }  // namespace cleat::client

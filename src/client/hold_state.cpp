@@ -49,13 +49,17 @@ std::uint64_t Hold::fence() const noexcept {
   return static_cast<std::uint64_t>(state_->fence());
 }
 boot_clock::time_point Hold::deadline() const noexcept {
-  return state_->held(boot_clock::now()) ? state_->deadline() : boot_clock::time_point::min();
+  return state_->held() ? state_->deadline() : boot_clock::time_point::min();
 }
 std::stop_token Hold::stop_token() const noexcept {
   return state_->stop_token();
 }
+boot_clock::duration Hold::time_left() const noexcept {
+  const boot_clock::time_point now = state_->now();
+  return state_->held(now) ? std::max(state_->deadline() - now, boot_clock::duration(0)) : boot_clock::duration(0);
+}
 bool Hold::held() const noexcept {
-  return state_->held(boot_clock::now());
+  return state_->held();
 }
 std::string Hold::why_lost() const {
   return state_->why_lost();

@@ -12,14 +12,18 @@
 
 namespace cleat::client {
 
-// Until when a session may be believed to live: written by the I/O thread at each confirmation, so that thousands of
-// holds move on by one write.
+// Until when a session may be believed to live, on the Client's clock: written by the engine at each confirmation, so
+// that thousands of holds move on by one write.
 class Lease {
  public:
+  explicit Lease(std::shared_ptr<const Clock> clock) : clock_(std::move(clock)) {}
+
+  TimePoint now() const { return clock_->now(); }
   void set(TimePoint deadline) { ns_.store(deadline.time_since_epoch().count(), std::memory_order_release); }
   TimePoint deadline() const { return TimePoint(TimePoint::duration(ns_.load(std::memory_order_acquire))); }
 
  private:
+  const std::shared_ptr<const Clock> clock_;
   std::atomic<int64_t> ns_{TimePoint::min().time_since_epoch().count()};
 };
 
@@ -38,6 +42,8 @@ class HoldState {
   std::stop_token stop_token() const { return stop_.get_token(); }
   std::string why_lost() const;
 
+  TimePoint now() const { return lease_->now(); }
+  bool held() { return held(now()); }
   // It is held at `now`. Whoever finds the deadline passed makes that final: no late answer revives the hold.
   bool held(TimePoint now);
   // The end is near without contact. Runs the callbacks of the stop_token on this thread.

@@ -18,7 +18,7 @@ LockHandle::LockHandle(std::shared_ptr<Engine> engine, std::string name, LockOpt
 LockHandle::~LockHandle() {
   if (engine_->forked()) return;
   for (const auto& [owner, held] : held_) {
-    if (held.hold->held(boot_clock::now())) misused("destroyed while thread " + owner + " holds it: unlock it first");
+    if (held.hold->held()) misused("destroyed while thread " + owner + " holds it: unlock it first");
     engine_->release(held.hold);
   }
 }
@@ -32,7 +32,7 @@ LockHandle::Own LockHandle::enter_again(Wait wait) {
   const std::lock_guard guard(mutex_);
   const auto it = held_.find(this_owner());
   if (it == held_.end()) return Own::kNone;
-  const bool alive = it->second.hold->held(boot_clock::now());
+  const bool alive = it->second.hold->held();
   const std::string what = std::string(type_) + " '" + name_ + "': ";
   if (recursive_ && alive) {
     ++it->second.depth;
@@ -107,6 +107,9 @@ void Handle::lock(Mode mode) {
 }
 bool Handle::try_lock(Mode mode) {
   return handle_->acquire(mode == Mode::shared, LockHandle::Wait::kOnlyTry);
+}
+bool Handle::try_within(Mode mode, boot_clock::duration wait) {
+  return handle_->acquire(mode == Mode::shared, LockHandle::Wait::kUntil, handle_->now() + wait);
 }
 bool Handle::try_until(Mode mode, boot_clock::time_point until) {
   return handle_->acquire(mode == Mode::shared, LockHandle::Wait::kUntil, until);

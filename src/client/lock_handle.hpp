@@ -27,6 +27,7 @@ class LockHandle {
   void release(bool shared) noexcept;
   std::shared_ptr<HoldState> hold() const;  // of the calling thread; throws Error (errc::not_held)
   const std::string& name() const { return name_; }
+  TimePoint now() const { return engine_->now(); }
 
  private:
   struct Held {

@@ -275,7 +275,7 @@ void LockTable::lose_all(const std::string& why) {
 void LockTable::session_ended(const std::string& why) {
   session_over_ = true;
   lose_all(why);
-  lease_ = std::make_shared<Lease>();
+  lease_ = std::make_shared<Lease>(clock_);
   lost_fences_.clear();
   losses_known_ = 0;
   releases_.clear();

@@ -20,7 +20,9 @@ namespace cleat::client {
 class LockTable {
  public:
   // patience: as long as there was no contact yet an attempt waits so long for it; a mere try always does.
-  explicit LockTable(milliseconds patience) : patience_(patience), lease_(std::make_shared<Lease>()) {}
+  // The clock is for those who ask their hold whether it is held.
+  LockTable(milliseconds patience, std::shared_ptr<const Clock> clock)
+      : patience_(patience), clock_(std::move(clock)), lease_(std::make_shared<Lease>(clock_)) {}
 
   // A new session: all that is wanted and not yet got is asked of it.
   void begin(Session& session, TimePoint now);
@@ -75,6 +77,7 @@ class LockTable {
   void wake_at(TimePoint at) { wake_ = std::min(wake_.value_or(TimePoint::max()), at); }
 
   milliseconds patience_;
+  const std::shared_ptr<const Clock> clock_;
   bool contact_ = false;  // there has been a session
   bool session_over_ = false;
   bool refused_ = false;

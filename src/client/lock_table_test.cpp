@@ -13,7 +13,7 @@ constexpr auto kHeld = "%2\r\n+granted\r\n:0\r\n+fence\r\n_\r\n";
 constexpr auto kOwnHold = "-DEADLOCK you hold 'a' already\r\n";
 
 struct LockTableTest : SessionFixture {
-  LockTable table{5s};
+  LockTable table{5s, std::make_shared<SystemClock>()};
 
   // As the engine does it each turn.
   void turn() {

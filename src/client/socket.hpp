@@ -11,6 +11,7 @@
 #include "client/boot_clock.hpp"
 #include "client/endpoint.hpp"
 #include "client/lookup.hpp"
+#include "client/wire.hpp"
 
 namespace cleat::client {
 
@@ -48,30 +49,26 @@ class Alarm {
   Fd fd_;
 };
 
-// One TCP connection, or the attempt at one. Every call returns at once.
-class Socket {
+// A TCP connection.
+class Socket final : public Wire {
  public:
-  enum class Phase { kClosed, kConnecting, kOpen };
-
   explicit Socket(Lookup::Function look_up_name = [](const Endpoint& e) { return look_up(e, false); })
       : lookups_(std::move(look_up_name)) {}
 
   // Looks up the endpoint's addresses and tries them one after the other.
-  base::Status start(const Endpoint& endpoint);
+  base::Status start(const Endpoint& endpoint) override;
   // While connecting, when its fd has what wanted() says or an error: the look-up is done, or the connection is there,
   // or the next address is tried, or all failed. The fd may be another one afterwards.
-  base::Status finish_connect();
-  void close();
+  base::Status finish_connect() override;
+  void close() override;
 
-  Phase phase() const { return phase_; }
+  Phase phase() const override { return phase_; }
   int fd() const { return looking_up_ != nullptr ? looking_up_->fd() : fd_.get(); }
   // Events to poll for.
   short wanted(bool has_output) const;
 
-  // Appends what can be read. kIo: the peer closed or the connection broke.
-  base::Status read(std::string& out);
-  // Sends from the front of `out` and removes what was taken.
-  base::Status write(std::string& out);
+  base::Status read(std::string& out) override;
+  base::Status write(std::string& out) override;
 
  private:
   base::Status finish_look_up();
