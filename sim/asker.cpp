@@ -30,10 +30,11 @@ uint64_t Asker::open(int64_t ttl_ms) {
   return ask(r);
 }
 
-uint64_t Asker::attach() {
+uint64_t Asker::attach(bool takeover) {
   Request r;
   r.c.verb = Verb::kAttachSession;
   r.c.session = {session_};
+  r.c.takeover = takeover;
   r.key = kKey;
   return ask(r);
 }

@@ -16,7 +16,7 @@ class Asker : public Receiver {
   bool connect(Server&);  // and leaves the one before, without a word
   uint64_t ask(Request);  // its number
   uint64_t open(int64_t ttl_ms);
-  uint64_t attach();  // to the session it opened
+  uint64_t attach(bool takeover = false);  // to the session it opened
   uint64_t lock(const std::string& name, const std::string& req = "", int64_t ttl_ms = 0);
   uint64_t unlock(const std::string& name, uint64_t fence, const std::string& req = "");
   uint64_t keep_alive();
@@ -31,6 +31,7 @@ class Asker : public Receiver {
 
   void on_reply(uint64_t connection, const Reply&) override;
   void on_disconnected(uint64_t connection) override;
+  bool speaks_on(uint64_t connection) const override { return connection == connection_; }
 
  private:
   lock::By by() const { return session_ != 0 ? lock::By::kExplicit : lock::By::kImplicit; }

@@ -112,12 +112,38 @@ void Checks::withdrawn(const base::ConnectionRef& from, uint64_t seq) {
                             seq, from.connection, from.member));
 }
 
+void Checks::late(const base::ConnectionRef& from, uint64_t seq) {
+  world_.cover(kLate);
+  late_.insert(place(from, seq));
+}
+
+int64_t Checks::granted_us(uint64_t session, const std::string& req) const {
+  const auto grant = granted_by_req_.find({session, req});
+  return grant == granted_by_req_.end() ? 0 : grant->second.real_us;
+}
+
+// The log decides a REQ of a session once, whatever comes of it, and however often and late it is asked.
+void Checks::decided(const lock::Outcome& o) {
+  const bool refused = o.result == Result::kNoSession || o.result == Result::kReqReused;
+  if (late_.erase(place(o)) > 0) world_.cover(o.repeated ? kLateRepeats : refused ? kLateRefused : kLateDone);
+  const bool kept = !refused && o.result != Result::kQueued && o.result != Result::kLimit;
+  if (o.repeated || !kept || !o.session || o.req.empty() || o.verb == lock::Verb::kCancel) return;
+  if (o.why == lock::Why::kTakenOver) return;
+  if (!decided_.emplace(o.session.value, o.req).second)
+    world_.fail(
+        "exactly once",
+        fmt::format("exactly once: REQ {} of session {} is decided twice (verb {} of '{}', result {}, depth {})", o.req,
+                    o.session.value, static_cast<int>(o.verb), o.name, static_cast<int>(o.result), o.depth));
+}
+
 void Checks::on_outcome(const lock::Outcome& o) {
+  decided(o);
   const auto asked = asked_.find(place(o));
   if (world_.telling())
     world_.say(fmt::format("    outcome {} for {} at {}/{}: fence {} why {}{}", static_cast<int>(o.result),
                            waiter_key(o), o.to.connection, o.seq, o.fence.value, static_cast<int>(o.why),
                            o.repeated ? " again" : ""));
+  if (o.result == Result::kNoSession && o.why == lock::Why::kTakenOver) return;  // late: what waits is not touched
   if (o.result == Result::kQueued) {
     const std::string key = waiter_key(o);
     waits_at_[place(o)] = key;
@@ -223,10 +249,11 @@ void Checks::granted(const lock::Event& e) {
   holds[e.fence.value] = {e.mode, e.session.value, std::string(e.owner), e.depth, false};
   if (e.session && !e.req.empty()) {
     named_fences_.insert(e.fence.value);
-    const auto [first, fresh] = granted_by_req_.try_emplace({e.session.value, std::string(e.req)}, e.fence.value);
+    const auto [first, fresh] =
+        granted_by_req_.try_emplace({e.session.value, std::string(e.req)}, Grant{e.fence.value, real_us_});
     if (!fresh)
       return world_.fail("exactly once", fmt::format("exactly once: REQ {} of session {} was granted twice: {} and {}",
-                                                     e.req, e.session.value, first->second, e.fence.value));
+                                                     e.req, e.session.value, first->second.fence, e.fence.value));
   }
   check_beliefs(e);
 }

@@ -41,6 +41,10 @@ class Checks : private lock::Sink {
   const lock::Machine& machine() const { return *machine_; }
   // A request is asked again under another number: under this one it never happens, not before and not after.
   void withdrawn(const base::ConnectionRef&, uint64_t seq);
+  // It was taken after its client had gone elsewhere: it may still be done, but nothing twice.
+  void late(const base::ConnectionRef& from, uint64_t seq);
+  // When the request was granted, in real time; 0: it was not.
+  int64_t granted_us(uint64_t session, const std::string& req) const;
   // A belief was made or moved: what it is about must still be there.
   void believed(uint64_t fence);
   void believed_session(uint64_t session);
@@ -73,6 +77,7 @@ class Checks : private lock::Sink {
   void on_session_opened(base::SessionId, int64_t, lock::By, int64_t) override;
   void on_session_ended(base::SessionId, lock::Why) override;
 
+  void decided(const lock::Outcome&);
   void granted(const lock::Event&);
   void ended(const lock::Event&);
   void check_order(const lock::Outcome&, const Asked&, const Waiter* waited);
@@ -93,13 +98,18 @@ class Checks : private lock::Sink {
   uint64_t last_index_ = 0;
   int64_t stamp_ms_ = 0, real_us_ = 0, awake_us_ = 0, leads_since_us_ = 0;
   std::map<Place, Asked> asked_;
-  std::set<Place> met_, withdrawn_;
+  std::set<Place> met_, withdrawn_, late_;
+  std::set<std::pair<uint64_t, std::string>> decided_;  // requests, by session and REQ
   std::map<std::string, Waiter> waiters_;
   std::map<Place, std::string> waits_at_;  // where the waiter was asked for last
   uint64_t arrivals_ = 0;
   std::map<std::string, std::map<uint64_t, Hold>> holds_;  // by name and fence; ghosts too
   uint64_t last_fence_ = 0;
-  std::map<std::pair<uint64_t, std::string>, uint64_t> granted_by_req_;
+  struct Grant {
+    uint64_t fence;
+    int64_t real_us;
+  };
+  std::map<std::pair<uint64_t, std::string>, Grant> granted_by_req_;
   std::map<std::pair<uint64_t, std::string>, std::pair<lock::Result, uint64_t>> answers_;
   std::map<uint64_t, std::vector<uint64_t>> losses_;  // of a session: the entries that took a hold from it
   std::set<uint64_t> ended_sessions_, ended_fences_, named_fences_, inherited_marks_;

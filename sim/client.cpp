@@ -24,6 +24,11 @@ void Client::begin() {
   world_.after(world_.rng.in(1'000, 200'000), [this] { turn(); });
 }
 
+void Client::finish() {
+  finishing_ = true;
+  finishing_us_ = world_.now_us;
+}
+
 bool Client::done() const {
   return dead_ || (pending_.empty() && held_.empty());
 }
@@ -41,6 +46,8 @@ void Client::turn() {
   if (dead_) return;
   if (world_.now_us < away_until_us_) return world_.at(away_until_us_, [this] { turn(); });
   if (connection_ != 0 && servers_.size() > 1 && waits_in_vain()) move();
+  if (plan_.slow_clients && connection_ != 0 && !finishing_ && world_.rng.chance(0.01))
+    line_.extra_us = world_.rng.in(300'000, 8'000'000);
   if (connection_ == 0 && !(finishing_ && session_ == 0 && pending_.empty() && held_.empty())) connect();
   if (connection_ != 0) {
     if (sort_ == Sort::kExplicit && attached_ && now_us() >= next_keep_alive_us_) keep_alive();
@@ -59,6 +66,7 @@ bool Client::waits_in_vain() const {
   const int64_t patience_us = sort_ == Sort::kExplicit ? std::max<int64_t>(ttl_ms_ * 333, 300'000) : 1'500'000;
   return std::any_of(pending_.begin(), pending_.end(), [&](const auto& pending) {
     const Pending& p = pending.second;
+    if (p.queued && sort_ == Sort::kExplicit) return false;  // its keep-alives tell whether it is heard
     int64_t wait_us = 0;
     if (p.request.kind == Kind::kCommand && p.request.c.verb == Verb::kLock)
       wait_us = p.request.c.wait_ms == lock::kForever ? 4'000'000 : p.request.c.wait_ms * 1000;
@@ -73,14 +81,30 @@ void Client::move() {
   at_ += servers_.size() > 2 ? static_cast<size_t>(world_.rng.in(1, static_cast<int64_t>(servers_.size()) - 1)) : 1;
   if (world_.telling()) world_.say(fmt::format("client {} moves on", id_));
   for (auto& [n, p] : pending_) p.moved = true;
+  leave(false);
+}
+
+// What was sent before arrives before the end of the connection, however late.
+void Client::leave(bool politely) {
   const uint64_t old = connection_;
-  world_.after(300, [server = server_, old] { server->disconnect(old); });
+  if (politely) {
+    Request quit;
+    quit.kind = Kind::kQuit;
+    arrive_later([old, quit](Server& s) { s.send(old, quit); });
+  } else {
+    arrive_later([old](Server& s) { s.disconnect(old); });
+  }
   on_disconnected(old);
 }
 
+void Client::arrive_later(std::function<void(Server&)> what) {
+  line_.last_us = std::max(line_.last_us, world_.now_us + 200 + line_.extra_us);
+  world_.at(line_.last_us, [server = line_.server, what = std::move(what)] { what(*server); });
+}
+
 void Client::connect() {
-  server_ = servers_[at_ % servers_.size()];
-  connection_ = server_->connect(this);
+  line_ = {servers_[at_ % servers_.size()]};
+  connection_ = line_.server->connect(this);
   if (connection_ == 0) {
     ++at_;
     return;
@@ -101,6 +125,7 @@ void Client::connect() {
   } else {
     r.c.verb = Verb::kAttachSession;
     r.c.session = {session_};
+    r.c.takeover = true;  // what it said on connections that it left, and comes later, is refused
   }
   r.key = key_;
   ask(r);
@@ -252,10 +277,24 @@ void Client::close_session() {
 // It holds something unknown to it, or waits for one who does: its session ends, and with it all it has.
 bool Client::tired() const {
   return std::any_of(pending_.begin(), pending_.end(),
-                     [&](const auto& p) { return now_us() - p.second.first_us > 8'000'000; });
+                     [&](const auto& p) { return now_us() - p.second.first_us > 8'000'000; }) &&
+         world_.now_us - finishing_us_ > 8'000'000;
+}
+
+// It is well connected and was granted something for seconds: then it was told so.
+void Client::check_told() {
+  constexpr int64_t kToldWithinUs = 5'000'000;
+  if (sort_ != Sort::kExplicit || !attached_ || world_.now_us - attached_us_ < kToldWithinUs) return;
+  for (const auto& [n, p] : pending_) {
+    const int64_t granted_us = p.request.c.verb == Verb::kLock ? checks_.granted_us(session_, p.request.req) : 0;
+    if (granted_us != 0 && world_.now_us - granted_us > kToldWithinUs)
+      world_.fail("exactly once", fmt::format("exactly once: client {} waits for REQ {}, which was granted long ago",
+                                              id_, p.request.req));
+  }
 }
 
 void Client::give_up() {
+  check_told();
   drop_connection();
   pending_.clear();
   giving_up_ = true;
@@ -263,15 +302,7 @@ void Client::give_up() {
 
 void Client::drop_connection() {
   world_.cover(kConnectionsLost);
-  const uint64_t old = connection_;
-  if (sort_ == Sort::kImplicit && world_.rng.chance(0.4)) {
-    Request quit;
-    quit.kind = Kind::kQuit;
-    server_->send(old, quit);
-  } else {
-    world_.after(300, [server = server_, old] { server->disconnect(old); });
-  }
-  on_disconnected(old);
+  leave(sort_ == Sort::kImplicit && world_.rng.chance(0.4));
 }
 
 // Without a word: the server finds out by silence.
@@ -279,7 +310,7 @@ void Client::die() {
   world_.cover(kDeadClients);
   world_.say(fmt::format("client {} dies", id_));
   dead_ = true;
-  if (server_ != nullptr) server_->vanish(connection_);
+  if (line_.server != nullptr) line_.server->vanish(connection_);
   if (sort_ == Sort::kImplicit) beliefs_.drop_session(implicit_);
 }
 
@@ -312,7 +343,7 @@ void Client::send(Pending& p) {
     world_.say(fmt::format("client {} sends #{} kind {} verb {} '{}' req '{}' fence {}", id_, p.request.number,
                            static_cast<int>(p.request.kind), static_cast<int>(p.request.c.verb), p.request.name,
                            p.request.req, p.request.c.fence.value));
-  world_.after(200, [server = server_, to = connection_, r = p.request] { server->send(to, r); });
+  arrive_later([to = connection_, r = p.request](Server& s) { s.send(to, r); });
 }
 
 }  // namespace cleat::sim

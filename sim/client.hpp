@@ -2,6 +2,7 @@
 // is fixed: with an explicit session, with the implicit one of its connection, or with tokens.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -21,14 +22,15 @@ class Client : public Receiver {
   Client(World&, const std::vector<Server*>& servers, Checks&, Beliefs&, const Plan&, int id, Sort);
 
   void begin();
-  void finish() { finishing_ = true; }  // from now on: only let go
-  bool done() const;                    // nothing asked, nothing held
+  void finish();      // from now on: only let go
+  bool done() const;  // nothing asked, nothing held
   bool dead() const { return dead_; }
   std::string state() const;
   int64_t asked() const { return asked_; }
 
   void on_reply(uint64_t connection, const Reply&) override;
   void on_disconnected(uint64_t connection) override;
+  bool speaks_on(uint64_t connection) const override { return connection == connection_; }
 
  private:
   struct Pending {
@@ -36,6 +38,12 @@ class Client : public Receiver {
     int64_t first_us = 0;  // sending, on its own clock
     int64_t sent_us = 0;   // the last one
     bool moved = false;    // asked again of another member
+    bool queued = false;   // an ASYNC wait that was acknowledged: a push will tell its end
+  };
+  // Its end of a connection: in order, and at times so slow that it has long gone elsewhere when its bytes arrive.
+  struct Line {
+    Server* server = nullptr;
+    int64_t last_us = 0, extra_us = 0;
   };
   struct Held {
     std::string name, token;
@@ -46,6 +54,8 @@ class Client : public Receiver {
 
   void turn();
   bool waits_in_vain() const;
+  void leave(bool politely);
+  void arrive_later(std::function<void(Server&)>);
   void move();
   void on_trouble(const Pending&, const Reply&);
   void connect();
@@ -60,6 +70,7 @@ class Client : public Receiver {
   void look_at_something();
   void close_session();
   bool tired() const;
+  void check_told();
   void give_up();
   void drop_connection();
   void keep_alive();
@@ -68,8 +79,10 @@ class Client : public Receiver {
   uint64_t ask(Request);
   void send(Pending&);
   void lost_session();
+  void attach_again();
   void on_command(const Pending&, const Reply&);
   void on_lock(const Pending&, const Reply&);
+  void on_taken_over(const Pending&);
   void on_unlock(const Pending&, const Reply&);
   void on_session(const Pending&, const Reply&);
   void on_lost(uint64_t fence);
@@ -80,8 +93,8 @@ class Client : public Receiver {
 
   World& world_;
   const std::vector<Server*>& servers_;
-  size_t at_ = 0;             // which of them it tries now
-  Server* server_ = nullptr;  // that of connection_
+  size_t at_ = 0;  // which of them it tries now
+  Line line_;      // that of connection_
   Checks& checks_;
   Beliefs& beliefs_;
   const Plan& plan_;
@@ -89,7 +102,7 @@ class Client : public Receiver {
   const Sort sort_;
   uint64_t connection_ = 0, session_ = 0, number_ = 0, implicit_ = 0;
   std::string key_;
-  int64_t ttl_ms_ = 0, next_keep_alive_us_ = 0, away_until_us_ = 0, asked_ = 0;
+  int64_t ttl_ms_ = 0, next_keep_alive_us_ = 0, away_until_us_ = 0, asked_ = 0, attached_us_ = 0, finishing_us_ = 0;
   bool attached_ = false, dead_ = false, finishing_ = false, leaving_ = false, giving_up_ = false;
   std::map<uint64_t, Pending> pending_;
   std::map<uint64_t, Held> held_;  // by fence

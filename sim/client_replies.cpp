@@ -43,9 +43,14 @@ void Client::lost_session() {
   leaving_ = false;
   held_.clear();
   pending_.clear();
-  const uint64_t old = connection_;
-  connection_ = 0;
-  if (server_ != nullptr) world_.after(300, [server = server_, old] { server->disconnect(old); });
+  if (connection_ != 0) leave(false);
+}
+
+// The session is gone, or an ATTACH that it gave up long ago came now and took it from this connection: a new ATTACH
+// tells.
+void Client::attach_again() {
+  world_.cover(kAttachedAgain);
+  leave(false);
 }
 
 void Client::on_reply(uint64_t connection, const Reply& r) {
@@ -53,7 +58,10 @@ void Client::on_reply(uint64_t connection, const Reply& r) {
   if (r.lost) return on_lost(r.fence);
   const auto found = pending_.find(r.number);
   if (found == pending_.end()) return;
-  if (r.result == Result::kQueued) return;  // decided later, by a push
+  if (r.result == Result::kQueued) {  // decided later, by a push
+    found->second.queued = true;
+    return;
+  }
   const Pending p = found->second;
   pending_.erase(found);
   if (world_.telling())
@@ -61,7 +69,7 @@ void Client::on_reply(uint64_t connection, const Reply& r) {
                            static_cast<int>(r.trouble), static_cast<int>(r.result), r.fence, r.waited_ms, r.ttl_ms));
   if (r.kind == Kind::kKeepAlive) {
     if (r.trouble != Trouble::kNone) return servers_.size() > 1 ? move() : void();
-    if (!r.alive) return lost_session();
+    if (!r.alive) return attach_again();
     // The worst moment to fall silent: it believes as long as it can, and the node may be gone at once.
     if (plan_.deaths && !finishing_ && world_.rng.chance(0.05)) away_until_us_ = world_.now_us + ttl_ms_ * 1500;
     return session_confirmed(p.first_us);
@@ -91,6 +99,10 @@ void Client::session_confirmed(int64_t sent_us) {
 
 void Client::on_command(const Pending& p, const Reply& r) {
   const bool refused = static_cast<int>(r.result) >= static_cast<int>(Result::kNotHeld);
+  if (r.result == Result::kNoSession && sort_ == Sort::kExplicit && p.request.c.verb >= Verb::kLock) {
+    pending_[r.number] = p;
+    return attach_again();
+  }
   if (r.result == Result::kNoSession) return lost_session();
   switch (p.request.c.verb) {
     case Verb::kOpenSession:
@@ -130,6 +142,7 @@ void Client::on_session(const Pending& p, const Reply& r) {
   const bool again = r.result == Result::kAttached;
   session_ = r.session;
   attached_ = true;
+  attached_us_ = world_.now_us;
   next_keep_alive_us_ = now_us() + ttl_ms_ * 300;
   session_confirmed(p.first_us);
   if (!again) return;
@@ -138,6 +151,7 @@ void Client::on_session(const Pending& p, const Reply& r) {
 }
 
 void Client::on_lock(const Pending& p, const Reply& r) {
+  if (r.result == Result::kNotGranted && r.why == lock::Why::kTakenOver) return on_taken_over(p);
   if (r.result != Result::kGranted) return;
   const lock::Command& c = p.request.c;
   if (sort_ == Sort::kImplicit) {
@@ -179,6 +193,15 @@ void Client::on_lock(const Pending& p, const Reply& r) {
   b.own_end_us = std::min(ttl_ends_[r.fence], max_ends_[r.fence]);
   beliefs_.holds[r.fence] = b;
   checks_.believed(r.fence);
+}
+
+// Nobody but itself asks with its REQs, and it asked here last. A token may be asked with anywhere: it asks again.
+void Client::on_taken_over(const Pending& p) {
+  if (sort_ != Sort::kToken)
+    return world_.fail("exactly once", fmt::format("exactly once: client {} is told that REQ {} was asked again "
+                                                   "elsewhere, but it asked here last",
+                                                   id_, p.request.req));
+  send(pending_[p.request.number] = p);
 }
 
 void Client::on_unlock(const Pending& p, const Reply& r) {

@@ -17,4 +17,8 @@ struct DirectedCase {
 };
 const std::vector<DirectedCase>& directed_cases();
 
+// directed_late.cpp
+RunResult late_lock_of_a_waiter(uint64_t seed, bool tell);
+RunResult late_lock_forgotten(uint64_t seed, bool tell);
+
 }  // namespace cleat::sim

@@ -51,6 +51,7 @@ replica::Options Server::options() {
   o.tick_us = plan_.tick_us;
   o.settings.margin_ppm = static_cast<uint32_t>(plan_.margin * 1e6);
   o.settings.implicit_ttl_ms = 1500;
+  o.settings.req_results_per_session = plan_.req_results;
   o.seed = life_ + (uint64_t{self_.member} << 32) + (alone() ? 0 : plan_.seed << 40);
   o.disk = disk_.get();
   o.files = files_.get();
@@ -259,7 +260,6 @@ void Server::send(uint64_t connection, const Request& r) {
 void Server::disconnect(uint64_t connection) {
   const auto c = connections_.find(connection);
   if (c == connections_.end()) return;
-  c->second.client = nullptr;
   Request gone;
   gone.kind = Kind::kGone;
   mailbox_.emplace_back(connection, gone);

@@ -29,7 +29,9 @@ void Server::drain() {
     const auto c = connections_.find(id);
     if (c == connections_.end() || !c->second.open) continue;
     if (request.kind == Kind::kGone) {
+      feed(id, c->second);  // what stands before the end in the socket is taken first
       c->second.open = false;
+      c->second.client = nullptr;
       continue;
     }
     // Heard when read, even if it must wait its turn on the connection.
@@ -98,6 +100,7 @@ void Server::feed_run(uint64_t id, Connection& c) {
       world_.cover(kDiskFull);
       reply(id, {.number = r.number, .trouble = trouble, .verb = r.c.verb});
     } else {
+      if (!c.client->speaks_on(id)) checks_.late({self_.member, replica_->boot(), number_of(id)}, command.seq);
       c.run.push_back(r);
       c.run.back().c.seq = command.seq;
       if (command.async) c.asynchronous[command.seq] = c.run.back();

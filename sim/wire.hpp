@@ -49,6 +49,8 @@ class Receiver {
   virtual ~Receiver() = default;
   virtual void on_reply(uint64_t connection, const Reply&) = 0;
   virtual void on_disconnected(uint64_t connection) = 0;
+  // False: it has gone elsewhere, and what still arrives on this connection is late.
+  virtual bool speaks_on(uint64_t connection) const = 0;
 };
 
 }  // namespace cleat::sim

@@ -58,33 +58,38 @@ namespace cleat::sim {
   V(kUndrained, "undrained turns")                    \
   V(kReads, "reads")
 // What only several members can show.
-#define CLEAT_SIM_CLUSTER_COVERAGE(V)                             \
-  V(kLeaders, "leaders")                                          \
-  V(kLeadersLost, "leaders stepped down")                         \
-  V(kChangesUnderLoad, "changes of leader with requests open")    \
-  V(kForwarded, "requests taken by followers")                    \
-  V(kAskedAgain, "requests asked again in a new term")            \
-  V(kMessagesLost, "messages lost")                               \
-  V(kWiresBroken, "connections between members broken")           \
-  V(kPartitions, "partitions")                                    \
-  V(kOneWay, "one-way partitions")                                \
-  V(kSlowWires, "slow wires")                                     \
-  V(kAllDown, "all members down at once")                         \
-  V(kMajorityDown, "majorities down")                             \
-  V(kUnknown, "UNKNOWN answers")                                  \
-  V(kNoQuorum, "NOQUORUM answers")                                \
-  V(kMoved, "clients moved to another member")                    \
-  V(kRepeatedElsewhere, "REQ repeats answered by another member") \
-  V(kInherited, "sessions inherited by a new leader")             \
-  V(kInheritedExpired, "sessions of an earlier term expired")     \
-  V(kMarksInherited, "marks inherited by a new leader")           \
-  V(kMarksLifted, "inherited marks lifted")                       \
-  V(kStateReplaced, "snapshots installed")                        \
-  V(kTransfers, "transfers of leadership")                        \
-  V(kHeldProposals, "turns that waited for a hand-over")          \
-  V(kForwardsAgain, "forwards sent again")                        \
-  V(kFollowerReads, "reads on followers")                         \
-  V(kMemberChanges, "membership changes")                         \
+#define CLEAT_SIM_CLUSTER_COVERAGE(V)                              \
+  V(kLeaders, "leaders")                                           \
+  V(kLeadersLost, "leaders stepped down")                          \
+  V(kChangesUnderLoad, "changes of leader with requests open")     \
+  V(kForwarded, "requests taken by followers")                     \
+  V(kAskedAgain, "requests asked again in a new term")             \
+  V(kMessagesLost, "messages lost")                                \
+  V(kWiresBroken, "connections between members broken")            \
+  V(kPartitions, "partitions")                                     \
+  V(kOneWay, "one-way partitions")                                 \
+  V(kSlowWires, "slow wires")                                      \
+  V(kAllDown, "all members down at once")                          \
+  V(kMajorityDown, "majorities down")                              \
+  V(kUnknown, "UNKNOWN answers")                                   \
+  V(kNoQuorum, "NOQUORUM answers")                                 \
+  V(kMoved, "clients moved to another member")                     \
+  V(kRepeatedElsewhere, "REQ repeats answered by another member")  \
+  V(kInherited, "sessions inherited by a new leader")              \
+  V(kInheritedExpired, "sessions of an earlier term expired")      \
+  V(kAttachedAgain, "connections that lost their session")         \
+  V(kLate, "commands taken after their client had gone elsewhere") \
+  V(kLateDone, "late commands done")                               \
+  V(kLateRepeats, "late commands answered from REQ results")       \
+  V(kLateRefused, "late commands refused")                         \
+  V(kMarksInherited, "marks inherited by a new leader")            \
+  V(kMarksLifted, "inherited marks lifted")                        \
+  V(kStateReplaced, "snapshots installed")                         \
+  V(kTransfers, "transfers of leadership")                         \
+  V(kHeldProposals, "turns that waited for a hand-over")           \
+  V(kForwardsAgain, "forwards sent again")                         \
+  V(kFollowerReads, "reads on followers")                          \
+  V(kMemberChanges, "membership changes")                          \
   V(kJoins, "members that joined and served")
 // clang-format on
 
@@ -152,7 +157,9 @@ struct Plan {
   // Of several members.
   std::vector<double> rates;  // of their clocks
   bool partitions = false, wire_drops = false, wire_breaks = false, slow_wires = false, transfers = false;
-  bool changes = false;  // of the membership
+  bool changes = false;       // of the membership
+  bool slow_clients = false;  // what they send arrives when they have gone elsewhere
+  uint64_t req_results = 256;
   uint64_t seed = 0;
   int64_t wire_us = 200, tick_us = 50'000;
   size_t wire_buffer = 8u << 20;
