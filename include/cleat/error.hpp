@@ -18,11 +18,12 @@ enum class errc {
   lost,             // it was held, and has been lost (std::errc::owner_dead)
   bad_name,         // the name is empty, too long, not UTF-8, or has control characters (std::errc::invalid_argument)
   invalid,          // an option or address can't be meant (std::errc::invalid_argument)
-  limit,     // a limit of the service is reached; the message names it (std::errc::resource_unavailable_try_again)
-  no_space,  // the service's disk is full (std::errc::no_space_on_device)
-  closed,    // the Client was destroyed (std::errc::operation_canceled)
-  forked,    // used in a child of fork(2) (std::errc::operation_not_supported)
-  rejected,  // the service refused the request for another reason, which the message tells
+  limit,      // a limit of the service is reached; the message names it (std::errc::resource_unavailable_try_again)
+  no_space,   // the service's disk is full (std::errc::no_space_on_device)
+  closed,     // the Client was destroyed (std::errc::operation_canceled)
+  forked,     // used in a child of fork(2) (std::errc::operation_not_supported)
+  rejected,   // the service refused the request for another reason, which the message tells
+  cancelled,  // the call was cancelled (std::errc::operation_canceled)
 };
 
 const std::error_category& category() noexcept;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <type_traits>
@@ -21,6 +22,34 @@ struct LockOptions {
   int priority = 0;                       // 0 to 9, higher goes first
   std::chrono::milliseconds max_hold{0};  // ends a hold this long after its grant; 0: never
   std::chrono::milliseconds delay{0};     // after an unclean loss, keeps others out for so long
+};
+
+// How long a call waits in the queue. Times are of the Client's clock, which is boot_clock (but for a test's,
+// cleat/testing.hpp); a time of another clock is turned into a duration once, at the call.
+struct Wait {
+  static Wait for_ever() { return {}; }
+  static Wait none() { return {.only_try = true}; }
+  template <class Rep, class Period>
+  static Wait during(const std::chrono::duration<Rep, Period>& wait) {
+    // A longer one is no different from a year, which is the longest wait of the service; and it can't overflow.
+    constexpr std::chrono::hours kLongest{24 * 365};
+    if (!(wait < kLongest)) return {.within = kLongest};
+    if (!(wait > wait.zero())) return {.within = boot_clock::duration(0)};
+    return {.within = std::chrono::ceil<boot_clock::duration>(wait)};
+  }
+  template <class Clock, class Duration>
+  static Wait until(const std::chrono::time_point<Clock, Duration>& time) {
+    if constexpr (std::is_same_v<Clock, boot_clock>) {
+      return {.time = std::chrono::ceil<boot_clock::duration>(time)};
+    } else {
+      return during(time - Clock::now());
+    }
+  }
+
+  // At most one of these is set.
+  bool only_try = false;
+  std::optional<boot_clock::duration> within = std::nullopt;
+  std::optional<boot_clock::time_point> time = std::nullopt;
 };
 
 // What the mutexes below have in common. Not to be used by itself.
@@ -43,30 +72,11 @@ class Handle {
   ~Handle();
 
   enum class Mode { exclusive, shared };
-  void lock(Mode mode);
-  bool try_lock(Mode mode);
-  bool try_within(Mode mode, boot_clock::duration wait);  // of the Client's clock; so are time points of boot_clock
-  bool try_until(Mode mode, boot_clock::time_point until);
+  bool lock(Mode mode, Wait wait);  // false: not granted in time
   void unlock(Mode mode) noexcept;
 
-  template <class Rep, class Period>
-  bool try_for(Mode mode, const std::chrono::duration<Rep, Period>& wait) {
-    // A longer one is no different from a year, which is the longest wait of the service; and it can't overflow.
-    constexpr std::chrono::hours kLongest{24 * 365};
-    if (!(wait < kLongest)) return try_within(mode, kLongest);
-    if (!(wait > wait.zero())) return try_within(mode, boot_clock::duration(0));
-    return try_within(mode, std::chrono::ceil<boot_clock::duration>(wait));
-  }
-  template <class Clock, class Duration>
-  bool try_until(Mode mode, const std::chrono::time_point<Clock, Duration>& until) {
-    if constexpr (std::is_same_v<Clock, boot_clock>) {
-      return try_until(mode, std::chrono::ceil<boot_clock::duration>(until));
-    } else {
-      return try_for(mode, until - Clock::now());
-    }
-  }
-
  private:
+  friend class LockCall;
   std::unique_ptr<client::LockHandle> handle_;
 };
 
@@ -75,19 +85,18 @@ class ExclusiveHandle : public Handle {
  public:
   // Waits for as long as it takes, also while the service can't be reached; then in the queue's order. If it never
   // could be reached since the Client was made: errc::unreachable. errc::deadlock: this thread has it.
-  void lock() { Handle::lock(Mode::exclusive); }
+  void lock() { Handle::lock(Mode::exclusive, Wait::for_ever()); }
   // One round trip. false: not granted. errc::unreachable: there was no answer within Options::connect_timeout.
-  bool try_lock() { return Handle::try_lock(Mode::exclusive); }
+  bool try_lock() { return Handle::lock(Mode::exclusive, Wait::none()); }
   // false: not granted in time; errc::unreachable when there was no connection at the end of it. At least one attempt
-  // is made. Times are counted on the Client's clock, which is boot_clock (but for a test's, cleat/testing.hpp); a time
-  // of another clock is turned into a duration once, at the call.
+  // is made.
   template <class Rep, class Period>
   bool try_lock_for(const std::chrono::duration<Rep, Period>& wait) {
-    return try_for(Mode::exclusive, wait);
+    return Handle::lock(Mode::exclusive, Wait::during(wait));
   }
   template <class Clock, class Duration>
   bool try_lock_until(const std::chrono::time_point<Clock, Duration>& until) {
-    return try_until(Mode::exclusive, until);
+    return Handle::lock(Mode::exclusive, Wait::until(until));
   }
   // Returns at once: the service is told in the order of calls, again if needed, until it answers or the session ends.
   // The belief to hold it ends here.
@@ -134,15 +143,15 @@ class SharedMutex : public ExclusiveHandle {
       : ExclusiveHandle(client, std::move(name), options, "cleat::SharedMutex", false) {}
   ~SharedMutex() = default;
 
-  void lock_shared() { Handle::lock(Mode::shared); }
-  bool try_lock_shared() { return Handle::try_lock(Mode::shared); }
+  void lock_shared() { Handle::lock(Mode::shared, Wait::for_ever()); }
+  bool try_lock_shared() { return Handle::lock(Mode::shared, Wait::none()); }
   template <class Rep, class Period>
   bool try_lock_shared_for(const std::chrono::duration<Rep, Period>& wait) {
-    return try_for(Mode::shared, wait);
+    return Handle::lock(Mode::shared, Wait::during(wait));
   }
   template <class Clock, class Duration>
   bool try_lock_shared_until(const std::chrono::time_point<Clock, Duration>& until) {
-    return try_until(Mode::shared, until);
+    return Handle::lock(Mode::shared, Wait::until(until));
   }
   void unlock_shared() noexcept { Handle::unlock(Mode::shared); }
 };

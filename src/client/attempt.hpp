@@ -1,10 +1,12 @@
-// One call of lock() or try_lock(): what it asks, and what came of it.
+// One call of lock() or try_lock(), or one LockCall: what it asks, and what came of it.
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "cleat/error.hpp"
 #include "client/hold_state.hpp"
@@ -29,12 +31,20 @@ struct Attempt {
   std::string message;
 
   std::atomic<bool> done{false};
-  void finish() {
-    done.store(true, std::memory_order_release);
-    done.notify_one();
-  }
+  // Without a thread that waits for done: called instead, once, on the I/O thread.
+  std::function<void(Attempt&)> on_done;
+
+  uint64_t number = 0;  // the LockTable's name for it
+
+  void finish();
+  void fail(errc code, std::string why);
 };
 
 using AttemptPtr = std::shared_ptr<Attempt>;
+
+// The LOCK that asks for it at `now`.
+Words lock_words(const Attempt& attempt, TimePoint now);
+// What the first word of an error line is to the caller.
+errc lock_errc(std::string_view word);
 
 }  // namespace cleat::client

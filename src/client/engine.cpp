@@ -8,6 +8,8 @@ namespace cleat::client {
 namespace {
 
 constexpr size_t kMostLabel = 64;
+constexpr auto kForked = "a cleat::Client is of no use in a child of fork(): make a new one there";
+constexpr auto kDestroyed = "the cleat::Client was destroyed";
 
 std::string default_label() {
   char host[256] = "";
@@ -68,7 +70,7 @@ bool Engine::has_jobs() const {
   return !jobs_.empty() || (stopping_ && !close_by_);
 }
 
-bool Engine::post(Job job) {
+bool Engine::post(Job& job) {
   bool first;
   {
     const std::lock_guard guard(mutex_);
@@ -81,7 +83,7 @@ bool Engine::post(Job job) {
 }
 
 void Engine::check_process() const {
-  if (forked()) throw Error(errc::forked, "a cleat::Client is of no use in a child of fork(): make a new one there");
+  if (forked()) throw Error(errc::forked, kForked);
 }
 
 void Engine::acquire(const AttemptPtr& attempt) {
@@ -89,12 +91,26 @@ void Engine::acquire(const AttemptPtr& attempt) {
   if (runner_->in_turn()) {
     throw Error(errc::deadlock, "a callback of a stop_token must not lock: it runs on the thread that would answer");
   }
-  if (!post({.attempt = attempt, .release = nullptr})) throw Error(errc::closed, "the cleat::Client was destroyed");
+  Job job{.attempt = attempt};
+  if (!post(job)) throw Error(errc::closed, kDestroyed);
   runner_->await(*attempt);
 }
 
-void Engine::release(std::shared_ptr<HoldState> hold) noexcept {
-  if (!forked()) post({.attempt = nullptr, .release = std::move(hold)});
+void Engine::start(const AttemptPtr& attempt) {
+  if (forked()) return attempt->fail(errc::forked, kForked);
+  Job job{.attempt = attempt};
+  if (!post(job)) attempt->fail(errc::closed, kDestroyed);
+}
+
+void Engine::cancel(const AttemptPtr& attempt) noexcept {
+  Job job{.attempt = attempt, .cancel = true};
+  if (!forked()) post(job);
+}
+
+void Engine::release(std::shared_ptr<HoldState> hold, LockTable::OnConfirmed confirmed) noexcept {
+  if (forked()) return;
+  Job job{.release = std::move(hold), .confirmed = std::move(confirmed)};
+  if (!post(job) && job.confirmed) job.confirmed(make_error_code(errc::closed));
 }
 
 void Engine::stop() {
@@ -146,8 +162,13 @@ void Engine::take_jobs(TimePoint now) {
     stopping = stopping_;
   }
   for (Job& job : jobs) {
-    if (job.attempt) table_.acquire(io_->session(), std::move(job.attempt), now);
-    if (job.release) table_.release(io_->session(), job.release, now);
+    if (job.release) {
+      table_.release(io_->session(), job.release, std::move(job.confirmed), now);
+    } else if (job.cancel) {
+      table_.cancel(io_->session(), job.attempt, now);
+    } else {
+      table_.acquire(io_->session(), std::move(job.attempt), now);
+    }
   }
   if (!stopping || close_by_) return;
   table_.close();

@@ -28,8 +28,11 @@ class Engine {
 
   // Waits until the attempt is done. Throws Error (errc::forked; errc::deadlock in a callback of a stop_token).
   void acquire(const AttemptPtr& attempt);
-  // Returns at once. Does nothing in a child of fork(2).
-  void release(std::shared_ptr<HoldState> hold) noexcept;
+  // Returns at once; the attempt's on_done is called in a turn, or, if it can't even begin, now.
+  void start(const AttemptPtr& attempt);
+  void cancel(const AttemptPtr& attempt) noexcept;
+  // Returns at once. Does nothing in a child of fork(2). confirmed: see LockTable::release.
+  void release(std::shared_ptr<HoldState> hold, LockTable::OnConfirmed confirmed = {}) noexcept;
   // Lets go of all and ends the turns, within close_timeout. Once.
   void stop();
 
@@ -50,11 +53,13 @@ class Engine {
 
  private:
   struct Job {
-    AttemptPtr attempt;
-    std::shared_ptr<HoldState> release;
+    AttemptPtr attempt = nullptr;
+    bool cancel = false;
+    std::shared_ptr<HoldState> release = nullptr;
+    LockTable::OnConfirmed confirmed = nullptr;
   };
 
-  bool post(Job job);
+  bool post(Job& job);  // takes it; false: it is left as it was
   void take_jobs(TimePoint now);
   void new_session(TimePoint now);
 

@@ -20,6 +20,7 @@ constexpr Row kRows[] = {
     {errc::invalid, "not an option that can be meant", std::errc::invalid_argument},
     {errc::limit, "a limit of the service is reached", std::errc::resource_unavailable_try_again},
     {errc::no_space, "the service's disk is full", std::errc::no_space_on_device},
+    {errc::cancelled, "the call was cancelled", std::errc::operation_canceled},
     {errc::closed, "the client was destroyed", std::errc::operation_canceled},
     {errc::forked, "used in a child of fork()", std::errc::operation_not_supported},
 };

@@ -1,6 +1,7 @@
 // One grant as its holder and the I/O thread share it. Thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -26,6 +27,11 @@ class Lease {
   const std::shared_ptr<const Clock> clock_;
   std::atomic<int64_t> ns_{TimePoint::min().time_since_epoch().count()};
 };
+
+// So long before an end without contact its holder is warned.
+inline milliseconds warning_lead(milliseconds ttl) {
+  return std::min(ttl / 3, milliseconds(3'000));
+}
 
 class HoldState {
  public:

@@ -28,7 +28,7 @@ void LockHandle::misused(const std::string& what) const noexcept {
   std::abort();
 }
 
-LockHandle::Own LockHandle::enter_again(Wait wait) {
+LockHandle::Own LockHandle::enter_again(bool for_ever) {
   const std::lock_guard guard(mutex_);
   const auto it = held_.find(this_owner());
   if (it == held_.end()) return Own::kNone;
@@ -39,22 +39,29 @@ LockHandle::Own LockHandle::enter_again(Wait wait) {
     return Own::kEntered;
   }
   if (!alive) throw Error(errc::lost, what + "this thread lost it, and must unlock() it before it locks it again");
-  if (wait != Wait::kForEver) return Own::kRefused;
+  if (!for_ever) return Own::kRefused;
   throw Error(errc::deadlock, what + "this thread has locked it already");
 }
 
-bool LockHandle::acquire(bool shared, Wait wait, TimePoint until) {
-  engine_->check_process();
-  if (const Own own = enter_again(wait); own != Own::kNone) return own == Own::kEntered;
+AttemptPtr LockHandle::attempt(std::string owner, bool shared, Wait wait) const {
   auto attempt = std::make_shared<Attempt>();
   attempt->name = name_;
-  attempt->owner = this_owner();
+  attempt->owner = std::move(owner);
   attempt->shared = shared;
   attempt->priority = options_.priority;
   attempt->max_hold = options_.max_hold;
   attempt->delay = options_.delay;
-  attempt->only_try = wait == Wait::kOnlyTry;
-  if (wait == Wait::kUntil) attempt->until = until;
+  attempt->only_try = wait.only_try;
+  attempt->until = wait.time;
+  if (wait.within) attempt->until = engine_->now() + *wait.within;
+  return attempt;
+}
+
+bool LockHandle::acquire(bool shared, Wait wait) {
+  engine_->check_process();
+  if (const Own own = enter_again(!wait.only_try && !wait.within && !wait.time); own != Own::kNone)
+    return own == Own::kEntered;
+  const AttemptPtr attempt = this->attempt(this_owner(), shared, wait);
   engine_->acquire(attempt);
   if (attempt->error) throw Error(*attempt->error, attempt->message);
   if (!attempt->hold) return false;
@@ -102,17 +109,8 @@ const std::string& Handle::name() const noexcept {
 Hold Handle::hold() const {
   return Hold(handle_->hold());
 }
-void Handle::lock(Mode mode) {
-  handle_->acquire(mode == Mode::shared, LockHandle::Wait::kForEver);
-}
-bool Handle::try_lock(Mode mode) {
-  return handle_->acquire(mode == Mode::shared, LockHandle::Wait::kOnlyTry);
-}
-bool Handle::try_within(Mode mode, boot_clock::duration wait) {
-  return handle_->acquire(mode == Mode::shared, LockHandle::Wait::kUntil, handle_->now() + wait);
-}
-bool Handle::try_until(Mode mode, boot_clock::time_point until) {
-  return handle_->acquire(mode == Mode::shared, LockHandle::Wait::kUntil, until);
+bool Handle::lock(Mode mode, Wait wait) {
+  return handle_->acquire(mode == Mode::shared, wait);
 }
 void Handle::unlock(Mode mode) noexcept {
   handle_->release(mode == Mode::shared);

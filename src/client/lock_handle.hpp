@@ -21,13 +21,14 @@ class LockHandle {
   LockHandle(std::shared_ptr<Engine> engine, std::string name, LockOptions options, const char* type, bool recursive);
   ~LockHandle();
 
-  enum class Wait { kForEver, kOnlyTry, kUntil };
   // Throws Error. False: not granted.
-  bool acquire(bool shared, Wait wait, TimePoint until = {});
+  bool acquire(bool shared, Wait wait);
   void release(bool shared) noexcept;
   std::shared_ptr<HoldState> hold() const;  // of the calling thread; throws Error (errc::not_held)
   const std::string& name() const { return name_; }
-  TimePoint now() const { return engine_->now(); }
+  const std::shared_ptr<Engine>& engine() const { return engine_; }
+  // What `owner` asks when it locks this.
+  AttemptPtr attempt(std::string owner, bool shared, Wait wait) const;
 
  private:
   struct Held {
@@ -36,7 +37,7 @@ class LockHandle {
     int depth;
   };
   enum class Own { kNone, kEntered, kRefused };
-  Own enter_again(Wait wait);
+  Own enter_again(bool for_ever);
   [[noreturn]] void misused(const std::string& what) const noexcept;
 
   const std::shared_ptr<Engine> engine_;

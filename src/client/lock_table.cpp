@@ -5,55 +5,7 @@
 namespace cleat::client {
 namespace {
 
-// A wait that ran out is decided by the service; its answer is on the way for so long.
-constexpr milliseconds kAnswerOnTheWay{250};
-constexpr milliseconds kLongestWait{31'536'000'000};  // the service's own limit
-constexpr milliseconds kMostLead{3'000};
 constexpr size_t kLostKept = 4'096;
-
-// So long before an end without contact its holder is warned.
-milliseconds lead(milliseconds ttl) {
-  return std::min(ttl / 3, kMostLead);
-}
-
-Words words_for(const Attempt& a, TimePoint now) {
-  Words words = {"LOCK", a.name, a.shared ? "SHARED" : "EXCLUSIVE", "OWNER", a.owner, "NOREENTRY"};
-  const auto option = [&words](const char* name, int64_t value) {
-    words.emplace_back(name);
-    words.push_back(std::to_string(value));
-  };
-  if (a.only_try) {
-    option("WAIT", 0);
-  } else if (a.until) {
-    // One more than is left: the service may be a part of one early.
-    const auto left = std::chrono::ceil<milliseconds>(*a.until - now) + milliseconds(1);
-    option("WAIT", std::clamp(left, milliseconds(0), kLongestWait).count());
-  }
-  if (a.priority != 0) option("PRIORITY", a.priority);
-  if (a.max_hold > milliseconds(0)) option("MAXHOLD", a.max_hold.count());
-  if (a.delay > milliseconds(0)) option("DELAY", a.delay.count());
-  words.insert(words.end(), {"ASYNC", "FULL"});
-  return words;
-}
-
-errc code_of(std::string_view word) {
-  if (word == "DEADLOCK" || word == "MODE") return errc::deadlock;
-  if (word == "BADNAME") return errc::bad_name;
-  if (word == "ERR") return errc::invalid;
-  if (word == "LIMIT") return errc::limit;
-  if (word == "DISKFULL") return errc::no_space;
-  return errc::rejected;
-}
-
-void finish(const AttemptPtr& attempt, errc code, const std::string& message) {
-  attempt->error = code;
-  attempt->message = message;
-  attempt->finish();
-}
-
-std::string req_of(uint64_t number) {
-  return "a" + std::to_string(number);
-}
 
 }  // namespace
 
@@ -70,12 +22,12 @@ void LockTable::begin(Session& session, TimePoint now) {
 }
 
 void LockTable::acquire(Session& session, AttemptPtr attempt, TimePoint now) {
-  if (closed_) return finish(attempt, errc::closed, "the cleat::Client was destroyed");
+  if (closed_) return attempt->fail(errc::closed, "the cleat::Client was destroyed");
   ask(session, std::move(attempt), now);
 }
 
 void LockTable::ask(Session& session, AttemptPtr attempt, TimePoint now) {
-  const uint64_t number = next_number_++;
+  const uint64_t number = attempt->number = next_number_++;
   if (attempt->until) {
     timeouts_.emplace(*attempt->until, number);
   } else if (attempt->only_try || !contact_) {
@@ -86,26 +38,60 @@ void LockTable::ask(Session& session, AttemptPtr attempt, TimePoint now) {
   if (!session_over_) {
     pending.asked = true;
     pending.after_own = in_the_way_.contains({a.name, a.owner});
-    session.request(req_of(number), words_for(a, now), now);
+    session.request(req_of(number), lock_words(a, now), now);
   }
   attempts_.emplace(number, std::move(pending));
 }
 
-void LockTable::release(Session& session, const std::shared_ptr<HoldState>& hold, TimePoint now) {
-  if (holds_.erase(hold->fence()) > 0) let_go(session, *hold, now);
+void LockTable::cancel(Session& session, const AttemptPtr& attempt, TimePoint now) {
+  constexpr auto kWhy = "the call was cancelled";
+  const auto at = attempts_.find(attempt->number);
+  if (at != attempts_.end() && !at->second.given_up) {
+    withdraw(session, at, now);
+    return attempt->fail(errc::cancelled, kWhy);
+  }
+  const auto unsure =
+      std::find_if(unsure_.begin(), unsure_.end(), [&](const Unsure& u) { return u.attempt == attempt; });
+  if (unsure == unsure_.end()) return;
+  const auto hold = unsure->hold;
+  unsure_.erase(unsure);
+  hold->release();
+  release(session, hold, {}, now);
+  attempt->fail(errc::cancelled, kWhy);
 }
 
-void LockTable::let_go(Session& session, const HoldState& hold, TimePoint now) {
-  if (session_over_) return;
+void LockTable::withdraw(Session& session, PendingMap::iterator at, TimePoint now) {
+  const Attempt& a = *at->second.attempt;
+  const bool asked = at->second.asked && !session_over_;
+  if (asked && !session.give_up(req_of(at->first), now)) {
+    at->second.given_up = true;
+    ++in_the_way_[{a.name, a.owner}];
+  } else {
+    attempts_.erase(at);
+  }
+}
+
+void LockTable::release(Session& session, const std::shared_ptr<HoldState>& hold, OnConfirmed confirmed,
+                        TimePoint now) {
+  if (holds_.erase(hold->fence()) > 0) {
+    let_go(session, *hold, now, std::move(confirmed));
+  } else if (confirmed) {
+    confirmed({});
+  }
+}
+
+void LockTable::let_go(Session& session, const HoldState& hold, TimePoint now, OnConfirmed confirmed) {
+  CLEAT_CHECK(!session_over_, "a session that ends takes its holds along");
   std::string req = "u" + std::to_string(next_number_++);
   Identity who{hold.name(), hold.owner()};
   session.request(req, {"UNLOCK", hold.name(), "OWNER", hold.owner(), "FENCE", std::to_string(hold.fence())}, now);
   ++in_the_way_[who];
-  releases_.emplace(std::move(req), std::move(who));
+  releases_.emplace(std::move(req), Release{std::move(who), std::move(confirmed)});
 }
 
 void LockTable::close() {
   closed_ = true;
+  confirm_releases(errc::closed);
   fail_all(errc::closed, "the cleat::Client was destroyed");
   lose_all("the cleat::Client was destroyed");
 }
@@ -147,9 +133,10 @@ void LockTable::on_notice(Session& session, const Notice& notice, TimePoint now)
 void LockTable::on_answer(Session& session, const Notice& notice, TimePoint now) {
   if (const auto it = releases_.find(notice.req); it != releases_.end()) {
     // Whatever it says, we don't have it any more.
-    const Identity who = it->second;
+    const Release release = std::move(it->second);
     releases_.erase(it);
-    return out_of_the_way(session, who, now);
+    if (release.confirmed) release.confirmed({});
+    return out_of_the_way(session, release.who, now);
   }
   const auto at = attempts_.find(std::stoull(notice.req.substr(1)));
   if (at != attempts_.end()) on_lock_answer(session, at, notice, now);
@@ -195,7 +182,7 @@ void LockTable::on_lock_error(Session& session, PendingMap::iterator at, const s
   const AttemptPtr attempt = std::move(pending.attempt);
   attempts_.erase(at);
   if (word == "DEADLOCK" && attempt->only_try) return attempt->finish();
-  finish(attempt, code_of(word), line);
+  attempt->fail(lock_errc(word), line);
 }
 
 void LockTable::on_granted(Session& session, const Pending& pending, const Reply& map, TimePoint first_sent,
@@ -214,7 +201,7 @@ void LockTable::on_granted(Session& session, const Pending& pending, const Reply
     return ask(session, attempt, now);
   }
   holds_.emplace(fence, hold);
-  if (ends) own_ends_.emplace(own_end - lead(attempt->max_hold), fence);
+  if (ends) own_ends_.emplace(own_end - warning_lead(attempt->max_hold), fence);
   if (!sure(session, now)) {
     unsure_.push_back({attempt, std::move(hold)});
     return;
@@ -278,145 +265,32 @@ void LockTable::session_ended(const std::string& why) {
   lease_ = std::make_shared<Lease>(clock_);
   lost_fences_.clear();
   losses_known_ = 0;
+  confirm_releases({});
   releases_.clear();
   in_the_way_.clear();
   for (auto& [number, pending] : attempts_) pending.asked = false;
-  for (Unsure& unsure : unsure_) attempts_.emplace(next_number_++, Pending{.attempt = std::move(unsure.attempt)});
+  for (Unsure& unsure : unsure_) {
+    const uint64_t number = unsure.attempt->number = next_number_++;
+    attempts_.emplace(number, Pending{.attempt = std::move(unsure.attempt)});
+  }
   unsure_.clear();
+}
+
+void LockTable::confirm_releases(std::error_code code) {
+  for (auto& [req, release] : releases_) {
+    if (release.confirmed) std::exchange(release.confirmed, nullptr)(code);
+  }
 }
 
 void LockTable::fail_all(errc code, const std::string& message) {
   for (const auto& [number, pending] : attempts_) {
-    if (!pending.given_up) finish(pending.attempt, code, message);
+    if (!pending.given_up) pending.attempt->fail(code, message);
   }
-  for (const Unsure& unsure : unsure_) finish(unsure.attempt, code, message);
+  for (const Unsure& unsure : unsure_) unsure.attempt->fail(code, message);
   attempts_.clear();
   unsure_.clear();
   timeouts_.clear();
   parked_.clear();
-}
-
-// ---- what time says
-
-void LockTable::publish(const Session& session) {
-  lease_->set(session.belief().deadline().value_or(TimePoint::min()));
-}
-
-bool LockTable::sure(const Session& session, TimePoint now) const {
-  const auto deadline = session.belief().deadline();
-  return deadline && now < *deadline - lead(session.belief().ttl());
-}
-
-void LockTable::tick(Session& session, TimePoint now) {
-  wake_.reset();
-  if (!session_over_) {
-    watch_lease(session, now);
-    watch_own_ends(session, now);
-    settle_unsure(session, now);
-  }
-  watch_timeouts(session, now);
-}
-
-void LockTable::watch_lease(Session& session, TimePoint now) {
-  publish(session);
-  const auto deadline = session.belief().deadline();
-  if (!deadline || holds_.empty()) return;
-  const TimePoint warn_at = *deadline - lead(session.belief().ttl());
-  if (now >= *deadline) {
-    std::map<int64_t, std::shared_ptr<HoldState>> all;
-    all.swap(holds_);
-    own_ends_.clear();
-    for (const auto& [fence, hold] : all) {
-      hold->lose("its deadline passed without contact (" + trouble_ + ")");
-      let_go(session, *hold, now);
-    }
-    // Grants that were never relied on go the same way, and are asked for anew.
-    for (Unsure& unsure : unsure_) ask(session, std::move(unsure.attempt), now);
-    unsure_.clear();
-    return;
-  }
-  if (now < warn_at) {
-    warned_ = false;
-    return wake_at(warn_at);
-  }
-  wake_at(*deadline);
-  if (warned_) return;
-  warned_ = true;
-  for (const auto& [fence, hold] : holds_) hold->warn();
-}
-
-void LockTable::watch_own_ends(Session& session, TimePoint now) {
-  while (!own_ends_.empty() && own_ends_.begin()->first <= now) {
-    const int64_t fence = own_ends_.begin()->second;
-    own_ends_.erase(own_ends_.begin());
-    const auto it = holds_.find(fence);
-    if (it == holds_.end()) continue;
-    const auto hold = it->second;
-    if (now < hold->own_end()) {
-      own_ends_.emplace(hold->own_end(), fence);
-      hold->warn();
-      continue;
-    }
-    holds_.erase(it);
-    hold->lose("its max_hold is over");
-    let_go(session, *hold, now);
-  }
-  if (!own_ends_.empty()) wake_at(own_ends_.begin()->first);
-}
-
-void LockTable::settle_unsure(Session& session, TimePoint now) {
-  std::vector<Unsure> left;
-  for (Unsure& unsure : unsure_) {
-    const AttemptPtr& attempt = unsure.attempt;
-    const auto until = attempt->until;
-    if (!unsure.hold->held(now)) {
-      release(session, unsure.hold, now);
-      ask(session, attempt, now);
-    } else if (until && now >= *until + kAnswerOnTheWay) {
-      unsure.hold->release();
-      release(session, unsure.hold, now);
-      finish(attempt, errc::unreachable, "granted, but contact with the service was lost: " + trouble_);
-    } else if (sure(session, now)) {
-      attempt->hold = unsure.hold;
-      attempt->finish();
-    } else {
-      if (until) wake_at(*until + kAnswerOnTheWay);
-      left.push_back(std::move(unsure));
-    }
-  }
-  unsure_ = std::move(left);
-}
-
-void LockTable::watch_timeouts(Session& session, TimePoint now) {
-  while (!timeouts_.empty() && timeouts_.begin()->first <= now) {
-    const auto [when, number] = *timeouts_.begin();
-    timeouts_.erase(timeouts_.begin());
-    const auto at = attempts_.find(number);
-    if (at == attempts_.end() || at->second.given_up) continue;
-    const Attempt& a = *at->second.attempt;
-    if (!a.until && !a.only_try && contact_) continue;  // it was for the first contact only
-    if (a.until && session.connected() && now < *a.until + kAnswerOnTheWay) {
-      timeouts_.emplace(*a.until + kAnswerOnTheWay, number);
-      continue;
-    }
-    give_up(session, at, now);
-  }
-  if (!timeouts_.empty()) wake_at(timeouts_.begin()->first);
-}
-
-void LockTable::give_up(Session& session, PendingMap::iterator at, TimePoint now) {
-  const AttemptPtr attempt = at->second.attempt;
-  const bool asked = at->second.asked && !session_over_;
-  if (!asked || session.give_up(req_of(at->first), now)) {
-    attempts_.erase(at);
-  } else {
-    at->second.given_up = true;
-    ++in_the_way_[{attempt->name, attempt->owner}];
-  }
-  if (attempt->until && session.connected()) return attempt->finish();
-  finish(attempt, errc::unreachable,
-         "no answer from the service in time" + (trouble_.empty() ? std::string() : " (" + trouble_ + ")") +
-             "; is one running at the address that the Client was given?");
 }
 
 }  // namespace cleat::client

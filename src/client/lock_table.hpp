@@ -27,8 +27,12 @@ class LockTable {
   // A new session: all that is wanted and not yet got is asked of it.
   void begin(Session& session, TimePoint now);
   void acquire(Session& session, AttemptPtr attempt, TimePoint now);
-  // After HoldState::release(), or for a lost one that its holder has now unlocked.
-  void release(Session& session, const std::shared_ptr<HoldState>& hold, TimePoint now);
+  // Ends it with errc::cancelled, if it has not ended.
+  void cancel(Session& session, const AttemptPtr& attempt, TimePoint now);
+  // After HoldState::release(), or for a lost one that its holder has now unlocked. confirmed, if given, is called
+  // once: when the service has answered or the hold is over anyway; with errc::closed if the Client goes before.
+  using OnConfirmed = std::function<void(std::error_code)>;
+  void release(Session& session, const std::shared_ptr<HoldState>& hold, OnConfirmed confirmed, TimePoint now);
   // The Client goes: waiting attempts end with errc::closed, holds end.
   void close();
 
@@ -49,6 +53,10 @@ class LockTable {
     bool after_own = false;  // an earlier hold or wait of the same identity was not out of the way when it was asked
     bool asked = false;      // of the session that there is
   };
+  struct Release {
+    Identity who;
+    OnConfirmed confirmed;
+  };
   struct Unsure {  // granted, but too late to rely on before the next confirmation
     AttemptPtr attempt;
     std::shared_ptr<HoldState> hold;
@@ -60,12 +68,13 @@ class LockTable {
   void on_lock_answer(Session& session, PendingMap::iterator at, const Notice& notice, TimePoint now);
   void on_lock_error(Session& session, PendingMap::iterator at, const std::string& line, TimePoint now);
   void on_granted(Session& session, const Pending& pending, const Reply& map, TimePoint first_sent, TimePoint now);
-  void let_go(Session& session, const HoldState& hold, TimePoint now);
+  void let_go(Session& session, const HoldState& hold, TimePoint now, OnConfirmed confirmed = {});
   void out_of_the_way(Session& session, const Identity& who, TimePoint now);
   void on_losses(const Reply& shown);
   void lost(int64_t fence, const std::string& why);
   void lose_all(const std::string& why);
   void session_ended(const std::string& why);
+  void confirm_releases(std::error_code code);
   void fail_all(errc code, const std::string& message);
   void publish(const Session& session);
   bool sure(const Session& session, TimePoint now) const;
@@ -73,7 +82,10 @@ class LockTable {
   void watch_own_ends(Session& session, TimePoint now);
   void settle_unsure(Session& session, TimePoint now);
   void watch_timeouts(Session& session, TimePoint now);
+  // Nobody wants it any more.
+  void withdraw(Session& session, PendingMap::iterator at, TimePoint now);
   void give_up(Session& session, PendingMap::iterator at, TimePoint now);
+  static std::string req_of(uint64_t number) { return "a" + std::to_string(number); }
   void wake_at(TimePoint at) { wake_ = std::min(wake_.value_or(TimePoint::max()), at); }
 
   milliseconds patience_;
@@ -89,7 +101,7 @@ class LockTable {
   PendingMap attempts_;                                  // in the order in which they are to be asked
   std::set<std::pair<TimePoint, uint64_t>> timeouts_;    // of attempts_; some are of attempts that are decided
   std::vector<uint64_t> parked_;                         // attempts that wait for what is in their way
-  std::map<std::string, Identity> releases_;             // by REQ
+  std::map<std::string, Release> releases_;              // by REQ
   std::map<Identity, int> in_the_way_;                   // releases and given-up attempts that are undecided
   std::map<int64_t, std::shared_ptr<HoldState>> holds_;  // by fence
   std::set<std::pair<TimePoint, int64_t>> own_ends_;     // of holds with MAXHOLD: when to act, fence

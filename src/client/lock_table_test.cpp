@@ -114,7 +114,7 @@ TEST_F(LockTableTest, APushedLossEndsTheHoldAndIsTakenOnce) {
   push("lost", "", "%2\r\n+fence\r\n:5\r\n+why\r\n+revoked\r\n");
   EXPECT_FALSE(hold->held(now));
   EXPECT_EQ(hold->why_lost(), "revoked");
-  table.release(session, hold, now);
+  table.release(session, hold, {}, now);
   EXPECT_THAT(sent(), Not(HasSubstr("UNLOCK"))) << "there is nothing to let go";
 }
 
@@ -180,6 +180,78 @@ TEST_F(LockTableTest, AWaitThatIsGivenUpIsCancelledAndALateGrantLetGo) {
   EXPECT_EQ(table.holds(), 0u);
 }
 
+TEST_F(LockTableTest, ACancelledWaitEndsAtOnceAndALateGrantIsLetGo) {
+  start();
+  const AttemptPtr attempt = lock();
+  int told = 0;
+  attempt->on_done = [&told](Attempt& a) {
+    ++told;
+    EXPECT_EQ(a.error, errc::cancelled);
+  };
+  answer("+QUEUED\r\n");
+  turn();
+  sent();
+  table.cancel(session, attempt, now);
+  EXPECT_EQ(told, 1);
+  EXPECT_THAT(sent(), HasSubstr("CANCEL\r\n$2\r\na1"));
+  push("granted", "a1", "%2\r\n+fence\r\n:5\r\n+waited_ms\r\n:1\r\n");
+  EXPECT_THAT(sent(), HasSubstr("FENCE\r\n$1\r\n5"));
+  table.cancel(session, attempt, now);
+  EXPECT_EQ(told, 1) << "it had ended";
+}
+
+TEST_F(LockTableTest, WhatIsCancelledBeforeItWasSentIsForgotten) {
+  const AttemptPtr attempt = lock();
+  table.cancel(session, attempt, now);
+  EXPECT_EQ(attempt->error, errc::cancelled);
+  start();
+  EXPECT_THAT(sent(), Not(HasSubstr("LOCK")));
+}
+
+TEST_F(LockTableTest, AGrantThatWaitsForAConfirmationCanBeCancelled) {
+  start();
+  const AttemptPtr attempt = lock();
+  answer("+QUEUED\r\n");
+  turn();
+  now += 7s;
+  push("granted", "a1", "%2\r\n+fence\r\n:5\r\n+waited_ms\r\n:6000\r\n");
+  sent();
+  table.cancel(session, attempt, now);
+  EXPECT_EQ(attempt->error, errc::cancelled);
+  EXPECT_EQ(attempt->hold, nullptr);
+  EXPECT_THAT(sent(), HasSubstr("UNLOCK"));
+  EXPECT_EQ(table.holds(), 0u);
+}
+
+TEST_F(LockTableTest, AReleaseIsConfirmedByItsAnswerOrByTheEndOfTheSession) {
+  start();
+  std::vector<std::error_code> told;
+  const auto confirmed = [&](std::error_code code) { told.push_back(code); };
+  const auto first = held();
+  first->release();
+  table.release(session, first, confirmed, now);
+  EXPECT_TRUE(told.empty());
+  answer(":0\r\n");
+  turn();
+  EXPECT_EQ(told.size(), 1u);
+  table.release(session, first, confirmed, now);
+  EXPECT_EQ(told.size(), 2u) << "it is over already";
+  table.release(session, held(), confirmed, now);
+  answer("-NOSESSION it is gone\r\n");
+  turn();
+  EXPECT_THAT(told, ::testing::Each(std::error_code()));
+  EXPECT_EQ(told.size(), 3u);
+}
+
+TEST_F(LockTableTest, TheEndOfTheClientLeavesAReleaseUnconfirmed) {
+  start();
+  std::error_code told;
+  table.release(
+      session, held(), [&](std::error_code code) { told = code; }, now);
+  table.close();
+  EXPECT_EQ(told, errc::closed);
+}
+
 TEST_F(LockTableTest, WhatIsGivenUpWithoutContactIsCancelledAfterIt) {
   start();
   const AttemptPtr attempt = lock("a", now + 1s);
@@ -234,7 +306,7 @@ TEST_F(LockTableTest, AnOwnHoldWhoseReleaseIsUnderWayIsNoDeadlock) {
   start();
   const auto hold = held();
   hold->release();
-  table.release(session, hold, now);
+  table.release(session, hold, {}, now);
   answer("-UNKNOWN undecided after 5 s\r\n");
   turn();
   const AttemptPtr attempt = lock();
@@ -252,7 +324,7 @@ TEST_F(LockTableTest, AnOwnHoldInTheWayIsWaitedFor) {
   start();
   const auto hold = held();
   hold->release();
-  table.release(session, hold, now);
+  table.release(session, hold, {}, now);
   const AttemptPtr attempt = lock();
   answer("-UNKNOWN undecided after 5 s\r\n");
   answer(kOwnHold);

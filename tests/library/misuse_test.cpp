@@ -14,9 +14,9 @@
 namespace cleat::tests {
 namespace {
 
-struct MisuseTest : ::testing::Test {
-  MisuseTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
-};
+// The statements that die do so in a child of fork(2). It has no thread but one, like this process in that moment,
+// which keeps the server and ends it.
+struct MisuseTest : ::testing::Test {};
 
 TEST_F(MisuseTest, UnlockingWhatIsNotHeldEndsTheProcessWithAMessage) {
   EXPECT_DEATH(
@@ -29,9 +29,9 @@ TEST_F(MisuseTest, UnlockingWhatIsNotHeldEndsTheProcessWithAMessage) {
 }
 
 TEST_F(MisuseTest, DestroyingWhatIsHeldEndsTheProcessWithAMessage) {
+  const ServerProcess server;
   EXPECT_DEATH(
       {
-        ServerProcess server;
         Client client(server.address());
         auto mutex = std::make_unique<SharedMutex>(client, "orders");
         mutex->lock_shared();
@@ -41,9 +41,9 @@ TEST_F(MisuseTest, DestroyingWhatIsHeldEndsTheProcessWithAMessage) {
 }
 
 TEST_F(MisuseTest, UnlockingInAnotherModeEndsTheProcessWithAMessage) {
+  const ServerProcess server;
   EXPECT_DEATH(
       {
-        ServerProcess server;
         Client client(server.address());
         SharedMutex mutex(client, "orders");
         mutex.lock();
