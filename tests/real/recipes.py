@@ -79,7 +79,17 @@ def python():
     return lambda program: [sys.executable, str(folder / f"{program}.py")]
 
 
-MAKERS = {"python": python}
+def javascript(client):
+    """The programs lie beside the packages that they import."""
+    def make():
+        folder = extract("node.md", REAL / "node" / f"recipes_{client}")
+        return lambda program: ["env", f"CLIENT=./{client}.mjs", str(REAL / "node" / "node"), str(folder / f"{program}.mjs")]
+    return make
+
+
+MAKERS = {"python": python, "node_redis": javascript("node_redis"), "ioredis": javascript("io_redis")}
+# Which of them have clients with a pool that says something at each connect.
+WITH_POOL_PROGRAM = ["python"]
 made = {}
 
 

@@ -134,6 +134,7 @@ def test_all_languages_take_turns_at_one_name(node, start):
     assert sorted(printed) == [change[9] for change in changes[::2]]
 
 
+@pytest.mark.parametrize("language", recipes.WITH_POOL_PROGRAM)
 def test_pool_that_speaks_for_a_session(node, start, language):
     lines = start(language, "pool", node.url).finish()
     assert sorted(line.split()[0] for line in lines) == ["task-0", "task-1", "task-2", "task-3"]
