@@ -153,7 +153,7 @@ def process():
     build("build", ["cleat", "cleat_next", "cleat_library"])
     prepared = subprocess.run(["tools/progress.sh", "Installing the real clients", "tests/real/prepare.sh"], cwd=ROOT)
     if prepared.returncode != 0:
-        raise StageFailed("the real clients could not be installed from PyPI and npm")
+        raise StageFailed("the real clients could not be installed from PyPI, npm, Go's module proxy and Maven Central")
     reports = fresh_reports("process")
     junit = reports / "pytest.xml"
     command = ["build/real/venv/bin/python", "-m", "pytest", "tests/real", "tests/cli", "tests/install", "-q", "-p", "no:cacheprovider",

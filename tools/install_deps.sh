@@ -42,6 +42,8 @@ test  gcc                   cmd:gcc
 test  curl                  cmd:curl
 test  pkgconf               cmd:pkg-config
 test  binutils              cmd:nm
+test  openjdk-17-jdk-headless cmd:javac
+test  maven                 cmd:mvn
 fuzz  clang-14              cmd:clang++-14
 fuzz  libclang-rt-14-dev    deb:libclang-rt-14-dev
 races rustc-web             deb:rustc-web

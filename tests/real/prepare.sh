@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs the real clients, pinned, into build/real (from PyPI and npm); quiet and quick when they are there.
+# Installs the real clients, pinned, into build/real (from PyPI, npm, and for Go and Java where there is a toolchain); quiet and quick when they are there.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 target=$(cd "$here/../.." && pwd)/build/real
-wanted=$(cat "$here"/{prepare.sh,requirements.txt,package.json,package-lock.json} | sha256sum | cut -c 1-64)
+wanted=$( (cat "$here"/{prepare.sh,requirements.txt,package.json,package-lock.json,go/go.mod,go/go.sum,java/pom.xml}
+  command -v go javac mvn || true) | sha256sum | cut -c 1-64)
 [ "$(cat "$target/prepared" 2>/dev/null)" != "$wanted" ] || exit 0
 
 # A registry that stumbles is asked again.
@@ -38,4 +39,16 @@ ln -s "$node" "$target/node/node"
 echo "JavaScript clients"
 cp "$here/package.json" "$here/package-lock.json" "$target/node/"
 (cd "$target/node" && PATH=$(dirname "$node"):$PATH again "${npm[@]}" ci --silent --no-audit --no-fund)
+# Where a toolchain is missing, the tests that need it say so and are skipped.
+if command -v go >/dev/null; then
+  echo "Go client"
+  mkdir -p "$target/go/fetched"
+  cp "$here"/go/go.{mod,sum} "$target/go/fetched/"
+  (cd "$target/go/fetched" && again env GOTOOLCHAIN=local go mod download) || echo "Go found no modules; those tests will be skipped or fail" >&2
+fi
+if command -v mvn >/dev/null && command -v javac >/dev/null; then
+  echo "Java client"
+  again mvn --quiet --batch-mode -Dstyle.color=never --file "$here/java/pom.xml" -DoutputDirectory="$target/java/jars" \
+    org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies
+fi
 echo "$wanted" >"$target/prepared"

@@ -7,12 +7,11 @@ import subprocess
 import sys
 import time
 
-import pytest
-
 from node import ROOT
 
 REAL = ROOT / "build" / "real"
 PAGES = ROOT / "docs" / "recipes"
+GO_ENVIRONMENT = dict(os.environ, GOTOOLCHAIN="local", GOFLAGS="-mod=mod -buildvcs=false")
 BLOCK = re.compile(r"^```(\w+)\n(?:#|//) (\S+\.(?:py|mjs|go|java))\n.*?^```$", re.S | re.M)
 
 
@@ -35,7 +34,7 @@ class Program:
     """A recipe at work: its lines are read as they come."""
 
     def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self.text = b""
 
     def lines(self):
@@ -87,20 +86,50 @@ def javascript(client):
     return make
 
 
-MAKERS = {"python": python, "node_redis": javascript("node_redis"), "ioredis": javascript("io_redis")}
+def go():
+    found = shutil.which("go")
+    version = found and subprocess.run([found, "env", "GOVERSION"], capture_output=True, text=True, env=GO_ENVIRONMENT).stdout
+    if not version or [int(n) for n in re.findall(r"\d+", version)[:2]] < [1, 26]:
+        return f"needs Go 1.26 for go-redis 9.23, here is {(version or 'none').strip()}"
+    folder = extract("go.md", REAL / "go" / "recipes")
+    here = ROOT / "tests" / "real" / "go"
+    shutil.copytree(here, folder, dirs_exist_ok=True)
+    badly_formatted = subprocess.run(["gofmt", "-l", "."], cwd=folder, capture_output=True, text=True).stdout
+    assert not badly_formatted, f"gofmt would change {badly_formatted}"
+    built = subprocess.run([found, "build", "-o", "bin/", "./..."], cwd=folder, capture_output=True, text=True, env=GO_ENVIRONMENT)
+    assert built.returncode == 0, built.stderr
+    return lambda program: [str(folder / "bin" / program)]
+
+
+JAVA_NAMES = {"web": "Web", "try_later": "TryLater", "worker": "Worker", "pushes": "Pushes"}
+
+
+def java():
+    jars = REAL / "java" / "jars"
+    if not shutil.which("javac") or not jars.exists():
+        return "needs a JDK of Java 17 and Maven, which fetches Jedis (tests/real/prepare.sh)"
+    folder = extract("java.md", REAL / "java" / "recipes")
+    sources = [*folder.glob("*.java"), *(ROOT / "tests" / "real" / "java").glob("*.java")]
+    built = subprocess.run(["javac", "--release", "17", "-Xlint:all,-serial,-try", "-Werror", "-cp", f"{jars}/*", "-d", str(folder / "classes"), *map(str, sources)],
+                           capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return lambda program: ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", f"{folder}/classes:{jars}/*", JAVA_NAMES[program]]
+
+
+# How to make the programs of a language: answers what gives the command of each, or why it can't be.
+MAKERS = {"python": python, "node_redis": javascript("node_redis"), "ioredis": javascript("io_redis"), "go": go, "java": java}
 # Which of them have clients with a pool that says something at each connect.
-WITH_POOL_PROGRAM = ["python"]
+WITH_POOL_PROGRAM = ["python", "go"]
 made = {}
 
 
-def can_run(language):
+def why_not(language):
+    """None if programs of that language can be run here; they are made once."""
     if language not in made:
         made[language] = MAKERS[language]()
-    return not isinstance(made[language], str)
+    return made[language] if isinstance(made[language], str) else None
 
 
-def command_of(language):
-    """What starts a program of that language; the programs are made once. Skips the test where that can't be."""
-    if not can_run(language):
-        pytest.skip(made[language])
-    return made[language]
+def command_of(language, program):
+    assert why_not(language) is None
+    return made[language](program)
