@@ -21,11 +21,11 @@ class FakeService;
 struct Options {
   // HOST:PORT, [IPV6]:PORT or HOST (port 7420). One that answers is enough, it tells of the others.
   std::vector<std::string> servers{"127.0.0.1:7420"};
-  std::string password;
+  std::string password{};
   // How long holds outlive the last sign of life of this program. 500 ms to 24 h.
   std::chrono::milliseconds ttl{10'000};
   // For people who look at sessions; at most 64 bytes. Empty: host name and process number.
-  std::string label;
+  std::string label{};
   // After so long without any contact since the Client was made, calls give up with errc::unreachable; so long
   // try_lock() waits for an answer.
   std::chrono::milliseconds connect_timeout{5'000};
