@@ -41,6 +41,8 @@ test  procps                cmd:ps
 test  gcc                   cmd:gcc
 test  curl                  cmd:curl
 test  pkgconf               cmd:pkg-config
+test  zsh                   cmd:zsh
+test  groff                 deb:groff
 test  binutils              cmd:nm
 test  openjdk-17-jdk-headless cmd:javac
 test  maven                 cmd:mvn

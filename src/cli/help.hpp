@@ -10,6 +10,7 @@ inline constexpr const char* kProgram = R"(Examples:
   cleat show orders                               who holds it, who waits
 
 Each command explains itself: cleat run --help
+
 Exit status: 0 ok, 1 refused or not held, 2 wrong usage, 69 no server, 74 not known whether it was done, 75 lock not
 acquired, 76 not a Cleat server, 77 password missing or wrong. `run` gives back its command's own.)";
 
@@ -213,5 +214,14 @@ Examples:
   cleat cluster recover --unsafe --data /var/lib/cleat
 
 Exit status: 0 recovered, 1 refused: nothing was changed.)";
+
+inline constexpr const char* kCompletion =
+    R"(Prints a script for the shell: commands, options, their values and files are completed. `make install` puts both
+scripts where shells look for them.
+
+Examples:
+  source <(cleat completion bash)                 in ~/.bashrc
+  source <(cleat completion zsh)                  in ~/.zshrc, behind compinit
+  cleat completion bash > /usr/share/bash-completion/completions/cleat)";
 
 }  // namespace cleat::cli::help

@@ -4,11 +4,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <memory>
 
 #include "cli/duration.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/grammar_text.hpp"
 #include "cli/help.hpp"
 #include "server/cluster_settings.hpp"
 #include "server/info.hpp"
@@ -69,6 +71,10 @@ void add_choice(CLI::App& app, const std::string& name, const std::string& help,
 
 constexpr milliseconds kShortestTtl{500};
 
+// As add_lock_options() has them in its help.
+constexpr std::array kModes{"exclusive",     "shared",           "update",
+                            "intent-shared", "intent-exclusive", "shared-intent-exclusive"};
+
 std::string mode_word(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::toupper(c); });
   return text;
@@ -97,6 +103,7 @@ class Grammar {
     add_sessions();
     add_status();
     add_cluster();
+    add_completion();
   }
 
   CLI::App& app() { return app_; }
@@ -175,15 +182,12 @@ class Grammar {
   static void add_lock_options(CLI::App& sub, LockRequest& lock) {
     CLI::Option* shared = sub.add_flag_callback(
         "--shared", [&lock] { lock.mode = "SHARED"; }, "let others share it: short for --mode shared");
-    std::vector<std::string> modes = {"exclusive",     "shared",           "update",
-                                      "intent-shared", "intent-exclusive", "shared-intent-exclusive"};
     CLI::Option* mode = sub.add_option("--mode")->type_name("MODE")->expected(1);
     mode->description(
         "exclusive (default), shared, update, intent-shared, intent-exclusive or shared-intent-exclusive");
     mode->excludes(shared);
-    mode->each([&lock, modes](const std::string& text) {
-      const auto found = std::find(modes.begin(), modes.end(), text);
-      if (found == modes.end()) {
+    mode->each([&lock](const std::string& text) {
+      if (std::find(kModes.begin(), kModes.end(), text) == kModes.end()) {
         invalid("'" + text +
                 "' is none of exclusive|shared|update|intent-shared|intent-exclusive|shared-intent-exclusive");
       }
@@ -449,6 +453,17 @@ class Grammar {
     add_fence_above(sub, recover.fence_above);
   }
 
+  void add_completion() {
+    CLI::App& sub = *app_.add_subcommand("completion", "Print what makes a shell complete cleat's words");
+    sub.footer(help::kCompletion);
+    CompletionCommand& completion = command<CompletionCommand>(sub);
+    CLI::Option* shell = sub.add_option("SHELL", completion.shell, "bash or zsh")->required()->type_name("bash|zsh");
+    shell->check([](const std::string& text) {
+      return text == "bash" || text == "zsh" ? std::string() : "there is completion for bash and zsh only";
+    });
+    sub.final_callback([this] { invocation_.common.command = "completion"; });
+  }
+
   const Environment& environment_;
   Invocation invocation_;
   std::vector<std::shared_ptr<void>> kept_;
@@ -462,6 +477,45 @@ std::string help_text(const CLI::App& app, const std::string& command) {
   const size_t at = text.find(kUsage);
   if (command == "run" && at != std::string::npos) text.insert(at + kUsage.size(), " -- COMMAND [ARGUMENT...]");
   return text;
+}
+
+std::vector<std::string> split_choices(const std::string& type) {
+  if (type == "MODE") return {kModes.begin(), kModes.end()};
+  std::vector<std::string> out;
+  if (type.find('|') == std::string::npos) return out;
+  for (const std::string& word : CLI::detail::split(type, '|')) out.push_back(word);
+  return out;
+}
+
+OptionText text_of(const CLI::Option& option) {
+  OptionText out;
+  for (const std::string& name : option.get_snames()) out.names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) out.names.push_back("--" + name);
+  if (out.names.empty()) out.argument = option.get_name(true);
+  if (option.get_items_expected_max() > 0 && !out.names.empty()) out.value = option.get_type_name();
+  out.choices = split_choices(option.get_type_name());
+  out.help = option.get_description();
+  out.required = option.get_required();
+  return out;
+}
+
+// `name`: with those of its parents.
+void describe_to(std::vector<CommandText>& out, const CLI::App& app, const std::string& name) {
+  constexpr std::string_view kUsage = "Usage: ";
+  const std::string help = help_text(app, name);
+  const size_t at = help.find(kUsage) + kUsage.size();
+  const std::string parents = name.empty() ? "" : "cleat " + name.substr(0, name.find(app.get_name()));
+  CommandText text{.name = name,
+                   .what = app.get_description(),
+                   .usage = parents + help.substr(at, help.find('\n', at) - at),
+                   .footer = app.get_footer(),
+                   .options = {},
+                   .commands = {}};
+  for (const CLI::Option* option : app.get_options()) text.options.push_back(text_of(*option));
+  const auto below = app.get_subcommands([](const CLI::App*) { return true; });
+  for (const CLI::App* sub : below) text.commands.push_back(sub->get_name());
+  out.push_back(std::move(text));
+  for (const CLI::App* sub : below) describe_to(out, *sub, (name.empty() ? "" : name + " ") + sub->get_name());
 }
 
 std::string see_help(const std::string& command) {
@@ -490,6 +544,14 @@ void move_behind_command(std::vector<std::string>& words) {
 }
 
 }  // namespace
+
+std::vector<CommandText> describe() {
+  const Environment nothing = [](const char*) -> const char* { return nullptr; };
+  Grammar grammar(nothing);
+  std::vector<CommandText> out;
+  describe_to(out, grammar.app(), "");
+  return out;
+}
 
 Parsed parse(std::vector<std::string> words, const Environment& environment) {
   Grammar grammar(environment);

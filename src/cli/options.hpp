@@ -80,6 +80,9 @@ struct SessionsCommand {
   std::string id;  // empty: all
 };
 struct StatusCommand {};
+struct CompletionCommand {
+  std::string shell;  // bash, zsh
+};
 struct ClusterCommand {
   enum class Kind { kStatus, kAdd, kRemove, kPromote, kTransfer };
   Kind kind = Kind::kStatus;
@@ -110,7 +113,7 @@ struct RecoverCommand {
 
 using Command = std::variant<server::ServeOptions, RunCommand, LockCommand, UnlockCommand, RenewCommand, ShowCommand,
                              LsCommand, HistoryCommand, EventsCommand, SessionsCommand, StatusCommand, ClusterCommand,
-                             BackupCommand, RestoreCommand, RecoverCommand>;
+                             BackupCommand, RestoreCommand, RecoverCommand, CompletionCommand>;
 
 struct Invocation {
   Common common;

@@ -84,6 +84,7 @@ TEST(Options, TheOthers) {
   EXPECT_EQ(read<EventsCommand>({"events", "--reconnect-for", "0s"}).reconnect_for, milliseconds(0));
   EXPECT_EQ(read<SessionsCommand>({"sessions", "7"}).id, "7");
   read<StatusCommand>({"status"});
+  EXPECT_EQ(read<CompletionCommand>({"completion", "zsh"}).shell, "zsh");
 }
 
 TEST(Options, ServerAndPasswordFromFlagThenEnvironmentThenDefault) {
@@ -168,6 +169,7 @@ TEST(Options, EveryFlagRefusesWhatIsWrong) {
        "cleat status: --server: ':1' has no host: write HOST:PORT, such as 127.0.0.1:7420 or [::1]:7420"},
       {{"status", "--colour"}, "cleat status: The following argument was not expected: --colour"},
       {{"frobnicate"}, "cleat: there is no command 'frobnicate'"},
+      {{"completion", "fish"}, "cleat completion: SHELL: there is completion for bash and zsh only"},
   };
   for (const Row& row : rows) EXPECT_EQ(refusal(row.words), row.error);
   EXPECT_THAT(refusal({}), HasSubstr("cleat: "));

@@ -49,6 +49,10 @@ class Installed(unittest.TestCase):
         public = {f"include/cleat/{path.name}" for path in (ROOT / "include/cleat").glob("*.hpp")}
         self.assertEqual({path for path in found if path.startswith("include/")}, public)
         self.assertLessEqual({"bin/cleat", "share/doc/cleat/examples/run_once.cpp"}, found)
+        completion = {"share/bash-completion/completions/cleat", "share/zsh/site-functions/_cleat"}
+        self.assertLessEqual(completion | {f"share/man/man1/{path.name}" for path in (ROOT / "docs/man").iterdir()}, found)
+        for path in completion:
+            self.assertIn("cluster", (self.prefix / path).read_text())
         version = run(self.prefix / "bin/cleat", "--version").split()[1]
         self.assertEqual(run("pkg-config", "--modversion", "cleat", env=self.environment).strip(), version)
 
