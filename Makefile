@@ -28,7 +28,7 @@ build: ## build the one binary: build/cleat
 	@tools/build.sh build cleat
 
 install: build ## install program, C++ library and examples (PREFIX=/usr/local; DESTDIR is heeded)
-	@tools/build.sh build cleat_library
+	@tools/build.sh build cleat_library cleat_testing_library
 	@cmake --install build --prefix "$(PREFIX)" >/dev/null
 	@echo "Installed below $(DESTDIR)$(PREFIX)"
 

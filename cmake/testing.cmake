@@ -18,3 +18,11 @@ add_library(cleat_testing_library STATIC $<TARGET_OBJECTS:cleat_testing> $<TARGE
 target_link_libraries(cleat_testing_library PUBLIC cleat_library fmt::fmt spdlog::spdlog)
 set_target_properties(cleat_testing_library PROPERTIES OUTPUT_NAME cleat_fake EXPORT_NAME testing LINKER_LANGUAGE CXX)
 add_library(cleat::testing ALIAS cleat_testing_library)
+
+# Of the static library only: it uses parts that a shared one does not export.
+if(NOT BUILD_SHARED_LIBS)
+  install(TARGETS cleat_testing_library EXPORT cleatTestingTargets COMPONENT library)
+  install(EXPORT cleatTestingTargets NAMESPACE cleat:: DESTINATION ${package_dir} COMPONENT library)
+  configure_file(cmake/cleat-testing.pc.in cleat-testing.pc @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/cleat-testing.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT library)
+endif()

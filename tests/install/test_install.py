@@ -93,6 +93,21 @@ class Installed(unittest.TestCase):
         exported = run("nm", "-D", "--demangle", "--defined-only", next(prefix.rglob("libcleat.so"))).splitlines()
         self.assertEqual([line for line in exported if "cleat::" not in line or re.search(r" [TWVBD] cleat::(client|base)::", line)], [])
 
+    def test_the_service_in_memory_as_the_guide_has_it(self):
+        folder = self.place / "testing"
+        folder.mkdir()
+        (folder / "testing.cpp").write_text(re.search(r"```cpp\n(// testing\.cpp.*?)```", (ROOT / "docs/library.md").read_text(), re.S).group(1))
+        asks = (ROOT / "docs/install.md").read_text()
+        asks = "".join(line.strip() + "\n" for line in asks.splitlines() if "COMPONENTS testing" in line or "cleat::testing)" in line)
+        self.assertEqual(asks.count("\n"), 2, asks)
+        (folder / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.16)\nproject(asks CXX)\nadd_executable(program testing.cpp)\n" + asks)
+        run("cmake", "-S", folder, "-B", folder / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={self.prefix}", *CCACHE)
+        run("ninja", "-C", folder / "build")
+        self.assertEqual(run(folder / "build/program"), "all is as expected\n")
+        flags = run("pkg-config", "--libs", "cleat-testing", env=self.environment).split()
+        run("g++", *(folder / "build/CMakeFiles/program.dir").glob("*.o"), "-o", folder / "linked", *flags)
+        self.assertEqual(run(folder / "linked"), "all is as expected\n")
+
     def sales(self, name):
         path = self.place / f"{name}.sales"
         path.write_text("1\n2\n39\n")
