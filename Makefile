@@ -1,7 +1,7 @@
 # The front door. `make` alone tells what there is to do; each target first installs what it lacks (tools/install_deps.sh).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build install run cluster test check fmt sim mutants races fuzz bench test-real clean
+.PHONY: help deps build install run cluster test check fmt sim library-faults mutants races fuzz bench test-real clean
 
 JOBS ?= $(shell nproc)
 # Where `make run` keeps its data and what it listens on.
@@ -12,9 +12,10 @@ PREFIX ?= /usr/local
 # Where `make cluster` keeps its data, and the first of its ports.
 CLUSTER ?= build/cluster
 PORT ?= 7420
-# What the long targets are given: make sim SEEDS=1..5000, make fuzz MINUTES=30, make test ONLY=static,unit
+# What the long targets are given: make sim SEEDS=1..5000, make fuzz MINUTES=30, make library-faults MINUTES=60 SEED=1, make test ONLY=static,unit
 SEEDS ?= 200
 MINUTES ?= 10
+SEED ?=
 ONLY ?=
 
 help: ## what can be done here
@@ -54,6 +55,11 @@ sim: ## simulator over SEEDS=n or SEEDS=a..b, one node and clusters; a failure p
 	@build/cleat_sim --members 3 --seeds $(SEEDS) --jobs $(JOBS)
 	@build/cleat_sim --members 5 --seeds $(SEEDS) --jobs $(JOBS)
 	@build/cleat_sim --directed all
+
+library-faults: ## programs that lock with the C++ library, killed, stopped and cut off, as are their servers, for MINUTES=10 (SEED=n repeats)
+	@tools/install_deps.sh build test
+	@tools/build.sh build library_faults
+	@build/library_faults $(MINUTES) $(SEED)
 
 mutants: ## build the broken variants; each must be caught
 	@tools/install_deps.sh build test
