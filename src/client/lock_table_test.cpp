@@ -386,6 +386,7 @@ TEST_F(LockTableTest, AnotherSessionIsAskedForWhatTheLastOneDidNotGive) {
   now += 3s;
   session.tick(now);
   answer("-NOSESSION it is gone\r\n");
+  answer("-NOSESSION it is gone\r\n");  // the word of ATTACH
   turn();
   EXPECT_FALSE(hold->held(now));
   EXPECT_THAT(hold->why_lost(), HasSubstr("it is gone"));

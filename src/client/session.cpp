@@ -18,6 +18,9 @@ bool may_be_repeated(std::string_view code) {
 constexpr milliseconds kLeastPause{50}, kMostPause{1'000};
 constexpr milliseconds kLeastPatience{250};
 constexpr milliseconds kAskMembersEvery{60'000};
+// Requests without any answer. Of a session's results the service keeps 256 (REQ): what is said again after a
+// reconnect must be among them, or it would be done again.
+constexpr size_t kMostUnanswered = 128;
 
 // Up to TTL/6, so that a session has several rounds left before it ends.
 BackOff back_off_for(milliseconds ttl) {
@@ -111,13 +114,9 @@ void Session::disconnected(const Status& why, TimePoint now) {
   drop_ = false;
   output_.clear();
   in_flight_.clear();
+  unanswered_ = 0;
   no_quorum_since_.reset();
   retry_at_.reset();
-  for (auto& [req, request] : requests_) {
-    request.maybe_done |= request.outstanding;
-    request.outstanding = false;
-    unsent_.emplace(request.order, req);
-  }
   if (over()) return;
   phase_ = Phase::kIdle;
   notices_.push_back({.kind = Notice::Kind::kDisconnected, .status = told, .server = server().text()});
@@ -188,15 +187,36 @@ void Session::send(Kind kind, const Words& words, TimePoint now, std::string req
 
 // In the order in which they were made.
 void Session::send_requests(TimePoint now) {
-  for (auto& [order, req] : unsent_) {
+  while (!unsent_.empty() && unanswered_ < kMostUnanswered) {
+    const std::string req = std::move(unsent_.extract(unsent_.begin()).mapped());
     Request& request = requests_.at(req);
     request.outstanding = true;
     ++request.sendings;
+    ++unanswered_;
     if (!request.first_sent) request.first_sent = now;
     send(Kind::kRequest, request.words, now, req);
     if (request.given_up) send_cancel(req, now);
   }
-  unsent_.clear();
+}
+
+// With TAKEOVER, so that nothing that a connection of before may still deliver is done: a member that was stopped reads
+// it late, when this session has long said it again elsewhere, got its answer, and gone on.
+void Session::attach(TimePoint now) {
+  phase_ = Phase::kJoining;
+  phase_since_ = now;
+  for (auto& [req, request] : requests_) {
+    request.maybe_done |= request.outstanding;
+    request.outstanding = false;
+    unsent_.emplace(request.order, req);
+  }
+  send(Kind::kAttach, {"SESSION", "ATTACH", id_, key_, "TAKEOVER"}, now);
+}
+
+// The session is gone, or an ATTACH that this one gave up came late and took it over: another ATTACH tells which.
+void Session::shut_out(const Reply& reply, TimePoint now) {
+  if (phase_ == Phase::kJoining) return;  // asked already
+  if (std::exchange(shut_out_, true)) return drop(reply.text);
+  attach(now);
 }
 
 void Session::send_cancel(const std::string& req, TimePoint now) {
@@ -207,7 +227,9 @@ void Session::on_reply(Reply reply, TimePoint now) {
   if (in_flight_.empty()) return drop(reply.is_error() ? reply.text : "the server answered what was not asked");
   const InFlight asked = std::move(in_flight_.front());
   in_flight_.pop_front();
+  if (asked.kind == Kind::kRequest) --unanswered_;
   if (asked.kind != Kind::kHello && asked.kind != Kind::kOpen && reply.error_code() == "NOSESSION") {
+    if (asked.kind != Kind::kAttach) return shut_out(reply, now);
     if (closing_) return end(Notice::Kind::kClosed);
     return end(Notice::Kind::kSessionLost, {Code::kNotFound, reply.text});
   }
@@ -226,7 +248,9 @@ void Session::on_reply(Reply reply, TimePoint now) {
     case Kind::kMembers:
       return on_members(reply);
     case Kind::kRequest:
-      return on_request(std::move(reply), asked, now);
+      on_request(std::move(reply), asked, now);
+      if (phase_ == Phase::kReady && !retry_at_) send_requests(now);  // those that the bound held back
+      return;
     case Kind::kCancel:
       // Not done: with a new connection the request and its CANCEL are said again.
       if (may_be_repeated(reply.error_code())) drop(reply.text);
@@ -241,9 +265,9 @@ void Session::on_hello(const Reply& reply, TimePoint now) {
   if (Status s = check_hello(reply); !s.ok()) {
     return refused(s);
   }
+  if (!id_.empty()) return attach(now);
   phase_ = Phase::kJoining;
   phase_since_ = now;
-  if (!id_.empty()) return send(Kind::kAttach, {"SESSION", "ATTACH", id_, key_}, now);
   Words open = {"SESSION", "OPEN", "TTL", std::to_string(options_.ttl.count())};
   if (!options_.label.empty()) open.insert(open.end(), {"LABEL", options_.label});
   send(Kind::kOpen, open, now);
@@ -297,13 +321,18 @@ void Session::on_keep_alive(const Reply& reply, const InFlight& asked, TimePoint
   if (!reply.is_array() || reply.items.size() < 2 || !reply.items[1].is_integer()) {
     return drop("SESSION KEEPALIVE was not answered with ttl and losses");
   }
-  belief_.confirmed(asked.sent);
-  no_quorum_since_.reset();
-  retries_ = 0;
+  confirmed(asked.sent);
   watch_rate(reply, asked.sent, now);
   if (reply.items[1].integer <= losses_) return;
   losses_ = reply.items[1].integer;
   send(Kind::kShow, {"SESSION", "SHOW"}, now);
+}
+
+void Session::confirmed(TimePoint sent) {
+  belief_.confirmed(sent);
+  no_quorum_since_.reset();
+  retries_ = 0;
+  shut_out_ = false;
 }
 
 // Deadlines count on a server clock that runs at most 1% faster than this one; half of it is worth a word.
@@ -350,9 +379,7 @@ void Session::on_request(Reply reply, const InFlight& asked, TimePoint now) {
   }
   // An answer out of memory proves nothing about now, and after a second sending it may be one.
   if (!reply.is_error() && it->second.sendings == 1) {
-    belief_.confirmed(asked.sent);
-    no_quorum_since_.reset();
-    retries_ = 0;
+    confirmed(asked.sent);
   }
   if (reply.is_text() && reply.text == "QUEUED") return;
   decide(asked.req, std::move(reply));

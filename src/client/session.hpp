@@ -1,7 +1,7 @@
 // One explicit session over one connection at a time: opens it, keeps it alive every TTL/3, goes on to another member
-// when one does not answer or has no quorum, attaches there and repeats what is not yet decided under the same REQ. No
-// I/O and no clock in here: whoever drives it owns the socket, connects to server(), hands in bytes and times of
-// boot_clock, and sends what output() holds. One thread.
+// when one does not answer or has no quorum, attaches there, which shuts out what the connection before may still
+// deliver, and repeats what is not yet decided under the same REQ. No I/O and no clock in here: whoever drives it owns
+// the socket, connects to server(), hands in bytes and times of boot_clock, and sends what output() holds. One thread.
 #pragma once
 
 #include <cstdint>
@@ -105,6 +105,9 @@ class Session {
 
   void send(Kind kind, const Words& words, TimePoint now, std::string req = {});
   void send_requests(TimePoint now);
+  void attach(TimePoint now);
+  void shut_out(const Reply& reply, TimePoint now);
+  void confirmed(TimePoint sent);
   void on_reply(Reply reply, TimePoint now);
   void on_push(Reply push);
   void on_hello(const Reply& reply, TimePoint now);
@@ -140,6 +143,7 @@ class Session {
   int64_t rates_term_ = 0;
   bool rates_told_ = false;
   bool closing_ = false;
+  bool shut_out_ = false;  // of the session, and attached again; nothing was confirmed since
   bool drop_ = false;
   std::string drop_why_;
   TimePoint connect_at_;
@@ -154,6 +158,7 @@ class Session {
   std::string output_;
   ReplyParser parser_;
   std::deque<InFlight> in_flight_;
+  size_t unanswered_ = 0;  // requests among them
   std::map<std::string, Request> requests_;
   std::map<uint64_t, std::string> unsent_;  // those of requests_ that are not outstanding, by their order
   size_t deadlines_ = 0;                    // of requests_

@@ -280,5 +280,100 @@ TEST_F(FailoverTest, AnAttachThatFailsForAnotherReasonIsNoLossOfTheSession) {
   quiet();
 }
 
+constexpr auto kTakenOver = "-NOSESSION the session of this connection is gone (taken over)\r\n";
+
+// What the connection before may still deliver, late, must not be done.
+TEST_F(FailoverTest, ANewConnectionShutsOutTheOneBefore) {
+  open();
+  session.request("1", {"LOCK", "a"}, now);
+  lose();
+  wait();
+  connect();
+  sent();
+  answer(kHello);
+  EXPECT_EQ(sent(), "*5\r\n$7\r\nSESSION\r\n$6\r\nATTACH\r\n$1\r\n7\r\n$3\r\nabc\r\n$8\r\nTAKEOVER\r\n")
+      << "and nothing else before it is answered";
+}
+
+TEST_F(FailoverTest, AnAttachGivenUpThatComesLateIsNoLossOfTheSession) {
+  open();
+  const auto believed = session.belief().deadline();
+  session.request("1", {"LOCK", "a"}, now);
+  session.request("2", {"LOCK", "b"}, now);
+  sent();
+  answer(kTakenOver);
+  EXPECT_THAT(sent(), HasSubstr("ATTACH")) << "on the same connection";
+  answer(kTakenOver);
+  EXPECT_EQ(sent(), "") << "it asked already";
+  answer("+OK\r\n");
+  const std::string again = sent();
+  EXPECT_LT(again.find("REQ\r\n$1\r\n1"), again.find("REQ\r\n$1\r\n2"));
+  EXPECT_NE(again.find("REQ\r\n$1\r\n2"), std::string::npos);
+  EXPECT_EQ(session.belief().deadline(), believed);
+  now += 1s;
+  answer(kAlive);
+  answer(":1\r\n:2\r\n");
+  EXPECT_EQ(notice().req, "1");
+  EXPECT_EQ(notice().req, "2");
+  EXPECT_TRUE(session.connected());
+}
+
+TEST_F(FailoverTest, WhoIsShutOutAgainAndAgainPausesInBetween) {
+  open();
+  int attached = 0;
+  for (const TimePoint end = now + 60s; now < end;) {
+    const std::string said = sent();
+    attached += said.find("ATTACH") != std::string::npos ? 1 : 0;
+    if (said.find("HELLO") != std::string::npos) answer(kHello);
+    if (said.find("ATTACH") != std::string::npos) answer("+OK\r\n");
+    if (said.find("KEEPALIVE") != std::string::npos) answer(kTakenOver);
+    if (session.wants_disconnect()) lose();
+    if (session.wants_connect(now)) connect();
+    if (!session.output().empty()) continue;
+    now = std::max(now, *session.next_wake());
+    session.tick(now);
+  }
+  EXPECT_GT(attached, 10);
+  EXPECT_LT(attached, 400);
+  EXPECT_FALSE(session.over());
+}
+
+TEST_F(FailoverTest, ACloseThatIsShutOutIsSaidAgain) {
+  open();
+  session.close(now);
+  sent();
+  answer(kTakenOver);
+  EXPECT_THAT(sent(), HasSubstr("ATTACH"));
+  answer("+OK\r\n");
+  EXPECT_THAT(sent(), HasSubstr("CLOSE"));
+  answer("+OK\r\n");
+  EXPECT_EQ(notice().kind, Kind::kClosed);
+}
+
+// The service keeps the results of 256 requests of a session: more must never be said again at once.
+TEST_F(FailoverTest, RequestsWithoutAnAnswerAreBounded) {
+  open();
+  for (int i = 0; i < 300; ++i) session.request(std::to_string(i), {"UNLOCK", "a"}, now);
+  const auto requests = [&] {
+    const std::string out = sent();
+    size_t n = 0;
+    for (size_t at = out.find("UNLOCK"); at != std::string::npos; at = out.find("UNLOCK", at + 1)) ++n;
+    return n;
+  };
+  EXPECT_EQ(requests(), 128u);
+  answer(":0\r\n");
+  EXPECT_EQ(requests(), 1u);
+  EXPECT_EQ(notice().req, "0");
+  lose();
+  attach();
+  EXPECT_EQ(requests(), 128u);
+  answer(kAlive);
+  for (int i = 0; i < 128; ++i) answer(":0\r\n");
+  EXPECT_EQ(requests(), 128u);
+  answer(kAlone);
+  for (int i = 0; i < 171; ++i) answer(":0\r\n");
+  for (int i = 1; i < 300; ++i) EXPECT_EQ(notice().req, std::to_string(i));
+}
+
 }  // namespace
 }  // namespace cleat::client

@@ -181,6 +181,8 @@ TEST_F(SessionTest, NoSessionEndsTheBelief) {
   now += 3s;
   session.tick(now);
   answer("-NOSESSION it expired\r\n");
+  quiet();
+  answer("-NOSESSION there is no session 7 any more\r\n");  // the word of ATTACH
   EXPECT_EQ(notice().kind, Kind::kSessionLost);
   EXPECT_EQ(session.belief().deadline(), std::nullopt);
   EXPECT_TRUE(session.over());
