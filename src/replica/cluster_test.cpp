@@ -139,6 +139,37 @@ TEST(Cluster, AForwardThatWasGivenUpIsNotDoneLater) {
   EXPECT_EQ(c.answer(member, lock_of("o", "after"))->result, Result::kGranted);
 }
 
+// A forward under way is done whoever waits for it; for a session's client that went on elsewhere TAKEOVER bars it.
+TEST(Cluster, AForwardOfAConnectionThatWasShutOutIsRefused) {
+  Cluster c;
+  const uint32_t leader = c.leader(), member = c.follower();
+  lock::Command open;
+  open.verb = lock::Verb::kOpenSession;
+  open.ttl_ms = 60'000;
+  open.key = "key";
+  const auto opened = c.answer(member, open, 8);
+  ASSERT_EQ(opened->result, Result::kOpened);
+  lock::Command lock = lock_of("n", "");
+  lock.by = lock::By::kExplicit;
+  lock.session = {opened->session};
+  lock.session_epoch = opened->epoch;
+  lock.req = "r";
+  c.cut_off = {member};
+  ASSERT_EQ(c.ask(member, 8, lock), Trouble::kNone);
+  c.pass_ms(100);
+  lock::Command attach;
+  attach.verb = lock::Verb::kAttachSession;
+  attach.session = lock.session;
+  attach.key = open.key;
+  attach.takeover = true;
+  ASSERT_EQ(c.answer(leader, attach, 9)->result, Result::kAttached);
+  c.cut_off = {};
+  c.pass_ms(700);
+  ASSERT_EQ(c.at(member).heard.outcomes.size(), 2u);
+  EXPECT_EQ(c.at(member).heard.outcomes[1].result, Result::kNoSession);
+  EXPECT_EQ(c.answer(leader, lock_of("n", "other"))->result, Result::kGranted);
+}
+
 TEST(Cluster, WhatCannotBeProposedNowKeepsNobodyBusy) {
   Cluster c;
   const uint32_t leads = c.leader(), other = c.follower();

@@ -162,7 +162,9 @@ constexpr CommandRow kRows[] = {
      parse_session_open},
     {"session|attach", Id::kSessionAttach, -4, kWrite | kFast | kEndsRun, Group::kSession, kNoKeys, kAttachArguments,
      "Makes this connection speak for a session that was opened elsewhere.", "A map: id, ttl, takeover_ms.",
-     "takeover_ms: how long the client that was shut out by TAKEOVER may still believe that it holds its locks.",
+     "takeover_ms: how long the client that was shut out by TAKEOVER may still believe that it holds its locks. Who "
+     "connects anew for its own session gives TAKEOVER too: what the connection before may still deliver is then "
+     "refused.",
      parse_session_attach},
     {"session|keepalive", Id::kOther, -2, kFast | kEndsRun, Group::kSession, kNoKeys, kKeepAliveArguments,
      "Keeps sessions alive.",

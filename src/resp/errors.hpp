@@ -46,6 +46,9 @@ inline constexpr std::string_view kNoSessionError =
 inline constexpr std::string_view kImplicitBusyError =
     "ERR this connection holds or waits for locks without a session of its own: UNLOCK them first, or SESSION OPEN on "
     "another connection";
+inline constexpr std::string_view kHungUpError =
+    "ERR the other end closed the connection before this was read, so it was not done: keep it open until the answer "
+    "comes";
 inline constexpr std::string_view kOutputLimitError =
     "LIMIT the answers waiting for this connection passed max-output-bytes: read faster";
 inline constexpr std::string_view kConnectionsError =

@@ -188,9 +188,9 @@ TEST(GoldenReplies, Refusals) {
   o = outcome(Verb::kLock, Result::kReqReused);
   o.req = "r1";
   add("ERR: REQ used again", o);
-  for (const auto line :
-       {kNoAuthError, kWrongPassError, kNoPasswordError, kDiskFullError, kNoQuorumError, kUnknownError,
-        kUnknownReadError, kNoSessionError, kImplicitBusyError, kOutputLimitError, kConnectionsError, kDeniedError}) {
+  for (const auto line : {kNoAuthError, kWrongPassError, kNoPasswordError, kDiskFullError, kNoQuorumError,
+                          kUnknownError, kUnknownReadError, kNoSessionError, kImplicitBusyError, kHungUpError,
+                          kOutputLimitError, kConnectionsError, kDeniedError}) {
     g.add("by the server", [&](ReplyWriter& w) { w.error(line); });
   }
   g.add("subscribed in RESP2", [](ReplyWriter& w) { w.error(subscribed_error(*find_command("lock"))); });

@@ -70,6 +70,7 @@ struct Connection {
 
   resp::Protocol protocol = resp::Protocol::kResp2;
   bool authenticated = false;
+  bool hung_up = false;  // the other end has closed; what it said before may still be unread
   bool closing = false;  // send what is there, then close
   bool gone = false;     // closed; destroyed at the end of the turn
   bool clean_end = false;

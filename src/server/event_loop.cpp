@@ -104,6 +104,7 @@ void EventLoop::take(std::span<net::Ready> ready) {
       continue;
     }
     auto& c = *static_cast<Connection*>(r.tag);
+    c.hung_up |= r.gone;
     if (r.writable) service_.touch(c);
     if (r.readable) {
       read_from(c);

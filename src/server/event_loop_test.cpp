@@ -107,6 +107,32 @@ TEST_F(EventLoopTest, AConnectionThatClosesEndsItsLocks) {
   EXPECT_EQ(service_->connections(), 1u);
 }
 
+// As a member finds it that was stopped for longer than its clients' patience.
+TEST_F(EventLoopTest, WhoWasGoneBeforeItsLockWasReadGetsNone) {
+  const int gone = connect(), a = connect();
+  write(a, "PING\r\n");
+  ASSERT_EQ(read(a, 7), "+PONG\r\n");
+  write(gone, "LOCK x TOKEN t TTL 60000\r\nLOCK x TOKEN u TTL 60000 WAIT 60000\r\n");
+  shutdown(gone, SHUT_RDWR);
+  ASSERT_TRUE(turn_until([&] { return service_->connections() == 1; }));
+  EXPECT_EQ(service_->metrics().commands, 3u) << "it was read";
+  write(a, "TRYLOCK x TOKEN v TTL 60000\r\n");
+  EXPECT_EQ(read(a, 4), ":1\r\n");
+}
+
+TEST_F(EventLoopTest, WhatIsLetGoBeforeTheConnectionClosesIsFree) {
+  const int gone = connect(), a = connect();
+  write(gone, "LOCK x TOKEN t TTL 60000\r\n");
+  ASSERT_EQ(read(gone, 4), ":1\r\n");
+  write(gone, "UNLOCK x TOKEN t\r\n");
+  shutdown(gone, SHUT_RDWR);
+  write(a, "PING\r\n");
+  ASSERT_EQ(read(a, 7), "+PONG\r\n");
+  ASSERT_TRUE(turn_until([&] { return service_->connections() == 1; }));
+  write(a, "TRYLOCK x TOKEN v TTL 60000\r\n");
+  EXPECT_EQ(read(a, 4), ":2\r\n");
+}
+
 TEST_F(EventLoopTest, AWaiterWhoseClientGoesIsSeenThoughItIsNotRead) {
   const int a = connect(), b = connect();
   write(a, "LOCK x\r\n");

@@ -33,6 +33,12 @@ bool needs_proof(const resp::RequestBody& body) {
   return is_one_of<resp::Check>(body) || is_one_of<resp::SessionShow>(body) || is_one_of<resp::SessionList>(body);
 }
 
+// What would leave something behind for a client that is gone. It came while this member was stopped or stalled, say,
+// and the client asked elsewhere long ago. What lets go is done.
+bool takes_something(lock::Verb verb) {
+  return verb == lock::Verb::kLock || verb == lock::Verb::kOpenSession;
+}
+
 using SessionKey = std::array<char, 16>;
 
 void make_key(SessionKey& key) {
@@ -128,6 +134,11 @@ Service::Taken Service::take_change(Connection& c, resp::Change& change, size_t 
   if (c.has_pending() && (barrier || c.front().kind != Pending::Kind::kChange)) return Taken::kLater;
   lock::Command& command = change.command;
   if (!(c.speaks != Speaks::kLost && !barrier) && c.has_pending()) return Taken::kLater;
+  if (c.hung_up && takes_something(command.verb)) {
+    if (c.has_pending()) return Taken::kLater;
+    c.writer().error(resp::kHungUpError);
+    return Taken::kYes;
+  }
   if (const uint32_t needed = lock::required_level(command); needed > replica_->machine().level()) {
     if (c.has_pending()) return Taken::kLater;
     c.writer().error(resp::level_error(*request_.row, needed, replica_->machine().level()));

@@ -12,7 +12,8 @@ AGAIN = ("NOQUORUM", "UNKNOWN")  # no refusals: all other errors are
 
 
 class Retrying:
-    """One connection at a time. With a session, it attaches to it wherever it connects. Not for several threads."""
+    """One connection at a time. With a session, it attaches to it wherever it connects, with TAKEOVER: what a member that was
+    stopped reads of an earlier connection must not be done. Not for several threads."""
 
     def __init__(self, addresses, seed, session_ttl_ms=None):
         self.addresses = list(addresses)
@@ -36,9 +37,9 @@ class Retrying:
                 self.slowest = max(self.slowest, time.monotonic() - began)
                 return answer, maybe_done
             except redis.ResponseError as refused:
-                if str(refused).split(" ", 1)[0] not in AGAIN:
+                if str(refused).split(" ", 1)[0] not in AGAIN and not (self.redis and "taken over" in str(refused)):
                     raise
-                trouble = refused
+                trouble = refused  # taken over: by an ATTACH of this one that it gave up, and that came late
             except (redis.ConnectionError, redis.TimeoutError, OSError) as lost:
                 trouble = lost
             maybe_done = True
@@ -56,7 +57,7 @@ class Retrying:
                            socket_connect_timeout=1, retry=Retry(NoBackoff(), 0), password=self.password)
         try:
             if self.session:
-                made.execute_command("SESSION", "ATTACH", *self.session)
+                made.execute_command("SESSION", "ATTACH", *self.session, "TAKEOVER")
             elif self.session_ttl_ms:
                 opened = made.execute_command("SESSION", "OPEN", "TTL", self.session_ttl_ms)
                 opened = opened if isinstance(opened, dict) else dict(zip(opened[::2], opened[1::2]))
