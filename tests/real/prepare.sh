@@ -48,7 +48,8 @@ if command -v go >/dev/null; then
 fi
 if command -v mvn >/dev/null && command -v javac >/dev/null; then
   echo "Java client"
+  mkdir -p "$target/java"
   again mvn --quiet --batch-mode -Dstyle.color=never --file "$here/java/pom.xml" -DoutputDirectory="$target/java/jars" \
-    org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies
+    org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies >"$target/java/maven.log" || { cat "$target/java/maven.log" >&2; exit 1; }
 fi
 echo "$wanted" >"$target/prepared"
