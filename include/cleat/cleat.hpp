@@ -7,3 +7,4 @@
 #include "cleat/grant.hpp"
 #include "cleat/hold.hpp"
 #include "cleat/mutex.hpp"
+#include "cleat/token_lock.hpp"

@@ -1,16 +1,11 @@
 #include "cleat/client.hpp"
 
 #include "client/engine.hpp"
+#include "client/servers.hpp"
 #include "client/thread_runner.hpp"
 
 namespace cleat {
 namespace {
-
-Options options_for(const std::string& servers) {
-  Options options;
-  options.servers = {servers};
-  return options;
-}
 
 // In a child of fork(2) the thread is not there, and its memory stands as the parent left it in that moment: nothing
 // of it may be touched, so it is left to the end of the process.
@@ -22,7 +17,7 @@ void leave_alone(std::shared_ptr<client::Engine> engine) {
 
 Client::Client(const Options& options)
     : engine_(std::make_shared<client::Engine>(options, std::make_unique<client::ThreadRunner>())) {}
-Client::Client(const std::string& servers) : Client(options_for(servers)) {}
+Client::Client(const std::string& servers) : Client(client::options_for(servers)) {}
 
 Client::~Client() {
   if (engine_->forked()) {

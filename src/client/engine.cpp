@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/check.hpp"
+#include "client/servers.hpp"
 
 namespace cleat::client {
 namespace {
@@ -19,17 +20,11 @@ std::string default_label() {
 }
 
 SessionOptions session_options(const Options& options) {
-  SessionOptions out{.servers = {},
+  SessionOptions out{.servers = servers_of(options),
                      .ttl = options.ttl,
                      .label = options.label.empty() ? default_label() : options.label,
                      .credentials = {.password = options.password},
                      .first_contact = options.connect_timeout};
-  for (const std::string& text : options.servers) {
-    auto endpoints = parse_endpoints(text);
-    if (!endpoints.ok()) throw Error(errc::invalid, endpoints.status().message());
-    out.servers.insert(out.servers.end(), endpoints->begin(), endpoints->end());
-  }
-  if (out.servers.empty()) throw Error(errc::invalid, "no server is given: name at least one address, HOST:PORT");
   if (options.ttl < milliseconds(500) || options.ttl > std::chrono::hours(24)) {
     throw Error(errc::invalid, "the ttl of a session must be between 500 ms and 24 h");
   }
