@@ -1,6 +1,7 @@
 // What a change of leader leaves undecided (protocol.md "Forwarding"). The first entry of a new term is applied, and
 // with it all that earlier leaders left in the log: what was handed over in an older term and is not met now never will
-// be, and is asked again as if it had just come. So nothing happens twice and nobody waits for ever.
+// be, and is asked again as if it had just come: so nothing happens twice and nobody waits for ever. Unless it has been
+// undecided for so long that its client, which may not have heard so, asks elsewhere by now.
 #include <algorithm>
 
 #include "resp/errors.hpp"
@@ -19,6 +20,7 @@ void Service::on_term(uint64_t term) {
 
 void Service::ask_again(Connection& c, uint64_t term) {
   if (c.gone || c.waiting || !c.has_pending() || c.front().kind != Pending::Kind::kChange || c.run_term >= term) return;
+  if (now_us_ - c.run_since_us >= config_.undecided_wait_ms * 1000) return give_up(c);
   c.asked_since_us = c.run_since_us;
   c.input.rewind(c.front().begin);
   c.pending.clear();

@@ -74,6 +74,24 @@ TEST_F(ServiceTest, TheTimeToUnknownRunsFromTheFirstAsking) {
   EXPECT_THAT(take(c), StartsWith("-UNKNOWN"));
 }
 
+// This member was stopped, and hears of all at once when it goes on. Its client has given up long ago.
+TEST_F(ServiceTest, WhatIsUndecidedForTooLongIsNotAskedOfTheNextLeader) {
+  Client& c = connect();
+  replica_->stuck = true;
+  send(c, "LOCK a TOKEN t TTL 60000");
+  run();
+  ASSERT_EQ(replica_->taken(), 1u);
+  clock_.now_us += config_.undecided_wait_ms * 1000;
+  service_->begin_turn();
+  replica_->lose_and_elect();
+  service_->finish_turn();
+  run();
+  EXPECT_EQ(replica_->taken(), 0u);
+  EXPECT_THAT(take(c), StartsWith("-UNKNOWN"));
+  replica_->stuck = false;
+  EXPECT_EQ(ask(c, "LOCK a TOKEN u TTL 60000"), ":1\r\n");
+}
+
 TEST_F(ServiceTest, ASnapshotInPlaceOfTheStateLeavesNobodyHanging) {
   Client &holder = connect(3), &waits = connect(3), &watches = connect(3);
   ASSERT_THAT(ask(holder, "LOCK a"), HasSubstr(":1"));
