@@ -62,6 +62,7 @@ class Client {
 
  private:
   friend class Handle;
+  friend class testing::FakeService;
   std::shared_ptr<client::Engine> engine_;
 };
 

@@ -55,6 +55,9 @@ class FakeService {
   boot_clock::time_point now() const noexcept;
   // Lets this time pass. The clock goes from one thing that is due to the next.
   void advance(boot_clock::duration time);
+  // The same, and that Client's program stands still meanwhile: it is stopped, or its machine is suspended. At the end
+  // it finds that much time gone.
+  void stall(Client& client, boot_clock::duration time);
   // While it is on, a call that must wait lets time pass until it is decided: so a test with one thread can see
   // try_lock_for(2s) time out. Off at first.
   void set_auto_advance(bool on);

@@ -6,6 +6,12 @@ namespace cleat::testing {
 
 using Visit = World::Visit;
 
+namespace {
+
+constexpr auto kBack = "time can't be moved back";
+
+}  // namespace
+
 FakeService::FakeService() : world_(std::make_shared<World>()) {}
 FakeService::~FakeService() = default;
 
@@ -14,9 +20,18 @@ boot_clock::time_point FakeService::now() const noexcept {
 }
 
 void FakeService::advance(boot_clock::duration time) {
-  if (time < time.zero()) throw Error(errc::invalid, "time can't be moved back");
+  if (time < time.zero()) throw Error(errc::invalid, kBack);
   const Visit visit(*world_);
   world_->advance_to(now() + time);
+}
+
+void FakeService::stall(Client& client, boot_clock::duration time) {
+  if (time < time.zero()) throw Error(errc::invalid, kBack);
+  const Visit visit(*world_);
+  world_->settle();
+  world_->set_stalled(client.engine_.get());
+  world_->advance_to(now() + time);
+  world_->set_stalled(nullptr);
 }
 
 void FakeService::set_auto_advance(bool on) {

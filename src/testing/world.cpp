@@ -49,7 +49,7 @@ void World::remove(WorldRunner& runner) {
 void World::settle() {
   for (int round = 0; round < kMostRounds; ++round) {
     bool happened = serve();
-    for (WorldRunner* runner : runners_) happened |= runner->run();
+    for (WorldRunner* runner : runners_) happened |= runner->engine() != stalled_ && runner->run();
     if (!happened) return;
   }
   CLEAT_CHECK(false, "what happens at one time comes to an end");
@@ -62,7 +62,8 @@ std::optional<TimePoint> World::next_due() const {
     if (const auto us = service_->next_wake_us()) also(TimePoint(std::chrono::microseconds(*us)));
   }
   for (const WorldRunner* runner : runners_) {
-    if (const auto at = runner->next_wake()) also(*at);
+    if (runner->engine() == stalled_) continue;
+    if (const auto at = runner->engine()->next_wake()) also(*at);
   }
   return due;
 }

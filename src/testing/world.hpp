@@ -83,7 +83,7 @@ class WorldRunner final : public client::Runner {
   // ---- the world, while it is locked
 
   bool run();  // false: nothing was due
-  std::optional<TimePoint> next_wake() const { return engine_->next_wake(); }
+  const client::Engine* engine() const { return engine_; }
 
  private:
   const std::shared_ptr<World> world_;
@@ -124,6 +124,8 @@ class World {
   void remove(WorldRunner&);
   uint64_t next_seed() { return ++last_seed_; }
 
+  // It makes no turns; null: all do.
+  void set_stalled(const client::Engine* engine) { stalled_ = engine; }
   void settle();  // lets happen what is due, until nothing is
   void advance_to(TimePoint until);
   bool advance_to_next();  // false: nothing will ever be due
@@ -165,6 +167,7 @@ class World {
   Network network_ = Network::up;
   std::vector<std::shared_ptr<Link>> links_;
   std::vector<WorldRunner*> runners_;
+  const client::Engine* stalled_ = nullptr;
   uint64_t last_seed_ = 0;
 };
 

@@ -145,6 +145,26 @@ TEST_F(FakeTest, AThreadThatWaitsSeesTheTimeThatTheTestLetsPass) {
   EXPECT_FALSE(got);
 }
 
+TEST_F(FakeTest, AProgramThatStoodStillKnowsAtOnceThatItsHoldIsLost) {
+  Mutex mine(client, "suspended"), theirs(other, "suspended");
+  mine.lock();
+  const Hold hold = mine.hold();
+  bool held_in_callback = true;
+  const std::stop_callback callback(hold.stop_token(), [&] { held_in_callback = hold.held(); });
+  service.stall(client, 6s);
+  EXPECT_TRUE(hold.held());
+  EXPECT_GT(hold.time_left(), 9s) << "confirmed as soon as it was awake";
+  service.stall(client, 20s);
+  EXPECT_FALSE(hold.held());
+  EXPECT_FALSE(held_in_callback);
+  EXPECT_TRUE(theirs.try_lock());
+  EXPECT_GT(theirs.fence(), hold.fence());
+  theirs.unlock();
+  mine.unlock();
+  mine.lock();
+  mine.unlock();
+}
+
 TEST_F(FakeTest, MaxHoldEndsAHold) {
   Mutex mine(client, "short", {.max_hold = 5s});
   mine.lock();
