@@ -238,6 +238,7 @@ TEST_F(LockTableTest, AReleaseIsConfirmedByItsAnswerOrByTheEndOfTheSession) {
   EXPECT_EQ(told.size(), 2u) << "it is over already";
   table.release(session, held(), confirmed, now);
   answer("-NOSESSION it is gone\r\n");
+  answer("-NOSESSION it is gone\r\n");  // the word of ATTACH
   turn();
   EXPECT_THAT(told, ::testing::Each(std::error_code()));
   EXPECT_EQ(told.size(), 3u);
