@@ -18,7 +18,7 @@
 
 namespace {
 
-constexpr std::size_t kStripes = 64;
+const cleat::Striped kAccounts = cleat::striped("accounts", 64);
 
 struct Booking {
   std::string account;
@@ -36,13 +36,6 @@ class Bookings {
  private:
   std::mutex mutex_;
 };
-
-// FNV-1a. std::hash is of no use here: programs need not agree on it.
-std::size_t stripe_of(const std::string& account) {
-  std::uint64_t hash = 14695981039346656037u;
-  for (const unsigned char c : account) hash = (hash ^ c) * 1099511628211u;
-  return hash % kStripes;
-}
 
 // A file each, with its balance and a fence: it refuses who was granted the lock before the one who wrote it last. (A
 // database would do the same with `UPDATE ... WHERE fence <= ?`.)
@@ -67,7 +60,7 @@ bool work(Bookings& bookings, std::vector<std::unique_ptr<cleat::Mutex>>& stripe
   for (Booking booking; bookings.next(booking);) {
     std::string why = "refused";
     try {
-      cleat::Mutex& stripe = *stripes[stripe_of(booking.account)];
+      cleat::Mutex& stripe = *stripes[kAccounts.index(booking.account)];
       const std::scoped_lock lock(stripe);
       if (book(folder / booking.account, booking.amount, stripe.fence())) continue;
     } catch (const std::exception& error) {
@@ -89,9 +82,7 @@ int main(int argc, char** argv) try {
   const std::filesystem::path folder = argv[2];
   cleat::Client client(argv[1]);
   std::vector<std::unique_ptr<cleat::Mutex>> stripes;
-  for (std::size_t i = 0; i < kStripes; ++i) {
-    stripes.push_back(std::make_unique<cleat::Mutex>(client, "accounts/" + std::to_string(i)));
-  }
+  for (const std::string& name : kAccounts.names()) stripes.push_back(std::make_unique<cleat::Mutex>(client, name));
 
   Bookings bookings;
   std::atomic<bool> all{true};

@@ -7,4 +7,5 @@
 #include "cleat/grant.hpp"
 #include "cleat/hold.hpp"
 #include "cleat/mutex.hpp"
+#include "cleat/striped.hpp"
 #include "cleat/token_lock.hpp"
