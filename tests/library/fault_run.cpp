@@ -20,8 +20,8 @@
 #include <cleat/cleat.hpp>
 
 #include "fenced_file.hpp"
+#include "network.hpp"
 #include "server_process.hpp"
-#include "wire.hpp"
 
 namespace cleat::tests {
 namespace {
@@ -89,7 +89,7 @@ class Hearing {
   std::thread thread_;
 };
 
-// The servers as the wires see them: their ports change when they start again.
+// The servers as the networks see them: their ports change when they start again.
 class Servers {
  public:
   explicit Servers(bool cluster) {
@@ -161,10 +161,10 @@ class Run {
   }
 
  private:
-  // Where one worker after the other runs, each behind the same wire.
+  // Where one worker after the other runs, each behind the same network.
   struct Place {
-    explicit Place(std::vector<std::function<int()>> ports) : wire(std::move(ports)) {}
-    Wire wire;
+    explicit Place(std::vector<std::function<int()>> ports) : network(std::move(ports)) {}
+    Network network;
     std::unique_ptr<ChildProcess> worker;
     client::Fd input;     // as long as it is open the worker goes on
     bool harmed = false;  // until it is undone
@@ -185,7 +185,7 @@ class Run {
     place.input.reset(ends[1]);
     const uint32_t number = next_worker_++;
     const std::vector<std::string> command = {CLEAT_FAULT_WORKER,
-                                              joined(place.wire.addresses()),
+                                              joined(place.network.addresses()),
                                               servers_.password(),
                                               plan_.primitive,
                                               std::to_string(number),
@@ -221,12 +221,12 @@ class Run {
         return later(harm_time(), undone([&place] { place.worker->send(SIGCONT); }));
       case 2:
         ++report_.cuts;
-        place.wire.cut(std::array{Wire::Cut::kToServer, Wire::Cut::kToClient, Wire::Cut::kBoth}[below(3)]);
+        place.network.cut(std::array{Network::Cut::kToServer, Network::Cut::kToClient, Network::Cut::kBoth}[below(3)]);
         place.harmed = true;
-        return later(harm_time(), undone([&place] { place.wire.cut(Wire::Cut::kNone); }));
+        return later(harm_time(), undone([&place] { place.network.cut(Network::Cut::kNone); }));
       default:
         ++report_.resets;
-        return place.wire.reset();
+        return place.network.reset();
     }
   }
 
@@ -276,9 +276,9 @@ class Run {
   }
 
   void check_what_is_left(const Judge& judge) {
-    Wire wire(servers_.ports());
+    Network network(servers_.ports());
     Options options;
-    options.servers = wire.addresses();
+    options.servers = network.addresses();
     options.password = servers_.password();
     Client client(options);
     const FencedFile file(folder_ + "/registers");

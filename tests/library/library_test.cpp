@@ -182,32 +182,6 @@ TEST_F(LibraryTest, MaxHoldEndsAHoldAndItsHolderHearsOfIt) {
   theirs.unlock();
 }
 
-TEST_F(LibraryTest, AThousandLocksOfOneClientOnOneConnection) {
-  constexpr int kLocks = 1'200, kThreads = 8;
-  std::vector<std::unique_ptr<Mutex>> mutexes;
-  for (int i = 0; i < kLocks; ++i) mutexes.push_back(std::make_unique<Mutex>(client, "many/" + std::to_string(i)));
-  std::atomic<int> locked{0};
-  std::atomic<bool> go{false};
-  std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&, t] {
-      for (int i = t; i < kLocks; i += kThreads) mutexes[static_cast<size_t>(i)]->lock();
-      locked += kLocks / kThreads;
-      locked.notify_all();
-      go.wait(false);
-      for (int i = t; i < kLocks; i += kThreads) mutexes[static_cast<size_t>(i)]->unlock();
-    });
-  }
-  for (int n = locked; n < kLocks; n = locked) locked.wait(n);
-  const std::string session = (*server)("sessions --json " + client.session_id());
-  EXPECT_THAT(session, HasSubstr("\"holds\":" + std::to_string(kLocks)));
-  go = true;
-  go.notify_all();
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_TRUE(mutexes[0]->try_lock());
-  mutexes[0]->unlock();
-}
-
 TEST_F(LibraryTest, TheEndOfAClientLetsGoAndEndsWhatWaits) {
   auto first = std::make_unique<Client>(server->address());
   Mutex held(*first, "end");

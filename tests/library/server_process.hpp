@@ -14,7 +14,7 @@ namespace cleat::tests {
 struct ServerSettings {
   std::vector<std::string> options{};  // of `cleat serve`
   // Not empty: clients must give it, and are not told where the server is (it listens on all interfaces, on another
-  // port after each start), so that they go on through the address that they were given, such as that of a Wire.
+  // port after each start), so that they go on through the address that they were given, such as that of a Network.
   std::string password{};
 };
 

@@ -12,13 +12,14 @@
 
 namespace cleat::tests {
 
-class Wire {
+class Network {
  public:
-  // port_of: where on 127.0.0.1 each server listens now; asked at each new connection, on the wire's thread.
-  explicit Wire(std::vector<std::function<int()>> port_of);
-  ~Wire();
-  Wire(const Wire&) = delete;
-  Wire& operator=(const Wire&) = delete;
+  // port_of: where on 127.0.0.1 each server listens now; asked at each new connection, on the thread that passes them
+  // on.
+  explicit Network(std::vector<std::function<int()>> port_of);
+  ~Network();
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
 
   // Where the program finds the servers.
   std::vector<std::string> addresses() const;

@@ -1,4 +1,4 @@
-#include "wire.hpp"
+#include "network.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -28,16 +28,16 @@ bool later() {
   return errno == EAGAIN || errno == EINPROGRESS || errno == EINTR;
 }
 
-bool open_to_server(Wire::Cut cut) {
-  return cut == Wire::Cut::kNone || cut == Wire::Cut::kToClient;
+bool open_to_server(Network::Cut cut) {
+  return cut == Network::Cut::kNone || cut == Network::Cut::kToClient;
 }
-bool open_to_client(Wire::Cut cut) {
-  return cut == Wire::Cut::kNone || cut == Wire::Cut::kToServer;
+bool open_to_client(Network::Cut cut) {
+  return cut == Network::Cut::kNone || cut == Network::Cut::kToServer;
 }
 
 }  // namespace
 
-Wire::Wire(std::vector<std::function<int()>> port_of) : wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+Network::Network(std::vector<std::function<int()>> port_of) : wake_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   for (auto& port : port_of) {
     client::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     sockaddr_in address = loopback(0);
@@ -45,43 +45,43 @@ Wire::Wire(std::vector<std::function<int()>> port_of) : wake_fd_(::eventfd(0, EF
     auto* generic = reinterpret_cast<sockaddr*>(&address);
     if (::bind(fd.get(), generic, size) != 0 || ::listen(fd.get(), SOMAXCONN) != 0 ||
         ::getsockname(fd.get(), generic, &size) != 0) {
-      throw std::runtime_error("no port for a wire");
+      throw std::runtime_error("no port for a network");
     }
     doors_.push_back({std::move(fd), std::move(port), "127.0.0.1:" + std::to_string(ntohs(address.sin_port))});
   }
   thread_ = std::thread([this] { run(); });
 }
 
-Wire::~Wire() {
+Network::~Network() {
   over_ = true;
   wake();
   thread_.join();
 }
 
-std::vector<std::string> Wire::addresses() const {
+std::vector<std::string> Network::addresses() const {
   std::vector<std::string> out;
   for (const Door& door : doors_) out.push_back(door.address);
   return out;
 }
 
-void Wire::cut(Cut cut) {
+void Network::cut(Cut cut) {
   cut_ = cut;
   wake();
 }
 
-void Wire::reset() {
+void Network::reset() {
   reset_ = true;
   wake();
 }
 
-void Wire::wake() {
+void Network::wake() {
   const uint64_t one = 1;
   (void)!::write(wake_fd_.get(), &one, sizeof one);
 }
 
 // ---- on the thread
 
-void Wire::open(const Door& door) {
+void Network::open(const Door& door) {
   client::Fd client(::accept4(door.fd.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   client::Fd server(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!client || !server) return;
@@ -95,7 +95,7 @@ void Wire::open(const Door& door) {
   passages_.back().server = std::move(server);
 }
 
-void Wire::read(const client::Fd& from, Way& way, Passage& passage) {
+void Network::read(const client::Fd& from, Way& way, Passage& passage) {
   char buffer[16 * 1024];
   const ssize_t n = ::recv(from.get(), buffer, sizeof buffer, 0);
   if (n > 0) way.bytes.append(buffer, static_cast<size_t>(n));
@@ -103,13 +103,13 @@ void Wire::read(const client::Fd& from, Way& way, Passage& passage) {
   if (n < 0 && !later()) passage.broken = true;
 }
 
-void Wire::write(const client::Fd& to, Way& way, Passage& passage) {
+void Network::write(const client::Fd& to, Way& way, Passage& passage) {
   const ssize_t n = ::send(to.get(), way.bytes.data(), way.bytes.size(), MSG_NOSIGNAL);
   if (n > 0) way.bytes.erase(0, static_cast<size_t>(n));
   if (n < 0 && !later()) passage.broken = true;
 }
 
-void Wire::serve(Passage& p, short client_events, short server_events, Cut cut) {
+void Network::serve(Passage& p, short client_events, short server_events, Cut cut) {
   const auto pass = [&p](const client::Fd& from, short from_events, const client::Fd& to, short to_events, Way& way) {
     if ((from_events & ~POLLOUT) != 0 && !way.ended) read(from, way, p);
     if ((to_events & POLLOUT) != 0 && !way.bytes.empty()) write(to, way, p);
@@ -122,7 +122,7 @@ void Wire::serve(Passage& p, short client_events, short server_events, Cut cut) 
   p.broken |= p.to_server.passed && p.to_client.passed;
 }
 
-void Wire::run() {
+void Network::run() {
   const auto wanted = [](const Way& in, bool in_open, const Way& out, bool out_open) {
     const bool reads = in_open && !in.ended && in.bytes.size() < kMostKept;
     const bool writes = out_open && !out.bytes.empty();
