@@ -20,6 +20,7 @@ int execute(const Common&, const ClusterCommand&);
 int execute(const Common&, const BackupCommand&);
 int execute(const Common&, const RestoreCommand&);
 int execute(const Common&, const RecoverCommand&);
+int execute(const Common&, const BenchCommand&);
 int execute(const Common&, const CompletionCommand&);
 
 }  // namespace cleat::cli

@@ -215,6 +215,27 @@ Examples:
 
 Exit status: 0 recovered, 1 refused: nothing was changed.)";
 
+inline constexpr const char* kBench =
+    R"(Takes and releases locks over many connections, for --warm-up and then for --duration, and tells how many pairs a second
+and how long they took. Nothing stays behind: the locks end with the connections.
+
+Without --rate each connection asks for the next pair when the one before is done (closed loop): the most that goes with so
+many clients. With --rate pairs are due at fixed times and their latency is counted from then, so that those which had to
+wait behind a slow one are in the percentiles too (no coordinated omission): what clients see at that load.
+
+A connection that is lost is made anew, at another one of several servers; what was under way counts as errors.
+Ctrl-C ends it early and prints what was measured until then.
+
+Examples:
+  cleat bench                                     50 connections, one pair at a time each
+  cleat bench --rate 2000 --duration 1m           latencies at 2,000 pairs a second
+  cleat bench --connections 4 --pipeline 16       programs that send ahead
+  cleat bench --contend 1                         all after the same lock: hand-offs
+  cleat bench --server a:7420,b:7420,c:7420 --json | jq .lock.p99_us
+
+Exit status: 0 measured without an error, 1 some pairs failed or were not sent in time, 69 no server, or contact was lost and
+not found again.)";
+
 inline constexpr const char* kCompletion =
     R"(Prints a script for the shell: commands, options, their values and files are completed. `make install` puts both
 scripts where shells look for them.

@@ -11,11 +11,11 @@ constexpr ExitStatusText kExitStatuses[] = {
     {"0", "done, held, ready"},
     {"1",
      "refused, or the token held nothing; `status`: there but not ready; `cluster status`: no leader or no majority; "
-     "nothing could be written to standard output"},
+     "`bench`: some pairs failed or were not sent in time; nothing could be written to standard output"},
     {"2", "wrong usage"},
     {"69",
-     "no server there, no answer in time, no quorum; of `lock`, `unlock`, `renew`: and nothing was done; of `events`: "
-     "contact was lost and did not come back"},
+     "no server there, no answer in time, no quorum; of `lock`, `unlock`, `renew`: and nothing was done; of `events`, "
+     "`bench`: contact was lost and did not come back"},
     {"74",
      "`cluster add`, `promote`, `transfer`: not seen to be done in time, the same command goes on; `lock`, `unlock`, "
      "`renew`: whether it was done is not known, since contact was lost and did not come back in time"},

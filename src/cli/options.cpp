@@ -103,6 +103,7 @@ class Grammar {
     add_sessions();
     add_status();
     add_cluster();
+    add_bench();
     add_completion();
   }
 
@@ -451,6 +452,33 @@ class Grammar {
         ->type_name("DIR");
     sub.add_flag("--unsafe", recover.unsafe, "yes: what only the lost members had may be lost");
     add_fence_above(sub, recover.fence_above);
+  }
+
+  void add_bench() {
+    CLI::App& sub = add("bench", "Put load on a service and measure it", help::kBench);
+    BenchCommand& bench = command<BenchCommand>(sub);
+    add_number(sub, "--connections", "how many (default 50)", 1, 10'000,
+               [&bench](int64_t n) { bench.connections = n; });
+    add_number(sub, "--pipeline", "pairs under way on each connection (default 1)", 1, 10'000,
+               [&bench](int64_t n) { bench.pipeline = n; });
+    add_number(sub, "--rate", "open loop: so many pairs a second in all, whether answers come or not", 1, 10'000'000,
+               [&bench](int64_t n) { bench.rate = n; });
+    add_number(sub, "--contend", "names that all are after (default: each pair its own)", 1, 1'000'000,
+               [&bench](int64_t n) { bench.contend = n; });
+    add_duration(sub, "--duration", "how long to measure (default 10s)", {milliseconds(1)},
+                 [&bench](milliseconds d) { bench.duration = d; });
+    add_duration(sub, "--warm-up", "how long to run before that (default 1s)", {},
+                 [&bench](milliseconds d) { bench.warm_up = d; });
+    add_duration(sub, "--progress", "how often to tell on standard error (default 1s on a terminal, else 0s: never)",
+                 {}, [&bench](milliseconds d) {
+                   bench.progress = d;
+                   bench.progress_asked = true;
+                 });
+    CLI::Option* prefix = sub.add_option("--prefix", bench.prefix)->type_name("TEXT");
+    prefix->description("what names begin with (default: bench/ and random letters)");
+    prefix->check([](const std::string& text) {
+      return text.empty() || text.size() > 400 ? "it has 1 to 400 bytes" : std::string();
+    });
   }
 
   void add_completion() {

@@ -80,6 +80,17 @@ struct SessionsCommand {
   std::string id;  // empty: all
 };
 struct StatusCommand {};
+struct BenchCommand {
+  int64_t connections = 50;
+  int64_t pipeline = 1;         // pairs under way on each connection
+  std::optional<int64_t> rate;  // pairs a second of all together: open loop; none: closed loop
+  int64_t contend = 0;          // names that all want; 0: one of its own for each
+  milliseconds duration{10'000};
+  milliseconds warm_up{1'000};
+  milliseconds progress{1'000};  // how often to tell; 0: never
+  bool progress_asked = false;   // --progress was given
+  std::string prefix;            // of names; empty: a random one
+};
 struct CompletionCommand {
   std::string shell;  // bash, zsh
 };
@@ -113,7 +124,7 @@ struct RecoverCommand {
 
 using Command = std::variant<server::ServeOptions, RunCommand, LockCommand, UnlockCommand, RenewCommand, ShowCommand,
                              LsCommand, HistoryCommand, EventsCommand, SessionsCommand, StatusCommand, ClusterCommand,
-                             BackupCommand, RestoreCommand, RecoverCommand, CompletionCommand>;
+                             BackupCommand, RestoreCommand, RecoverCommand, BenchCommand, CompletionCommand>;
 
 struct Invocation {
   Common common;

@@ -87,6 +87,23 @@ TEST(Options, TheOthers) {
   EXPECT_EQ(read<CompletionCommand>({"completion", "zsh"}).shell, "zsh");
 }
 
+TEST(Options, Bench) {
+  const auto bench =
+      read<BenchCommand>({"bench", "--connections", "4", "--pipeline", "16", "--rate", "2000", "--contend", "3",
+                          "--duration", "1m", "--warm-up", "0s", "--prefix", "p", "--progress", "0s"});
+  EXPECT_EQ(bench.connections, 4);
+  EXPECT_EQ(bench.pipeline, 16);
+  EXPECT_EQ(bench.rate, 2'000);
+  EXPECT_EQ(bench.contend, 3);
+  EXPECT_EQ(bench.duration, milliseconds(60'000));
+  EXPECT_EQ(bench.warm_up, milliseconds(0));
+  EXPECT_EQ(bench.prefix, "p");
+  EXPECT_TRUE(bench.progress_asked);
+  const auto plain = read<BenchCommand>({"bench"});
+  EXPECT_EQ(plain.rate, std::nullopt);
+  EXPECT_FALSE(plain.progress_asked);
+}
+
 TEST(Options, ServerAndPasswordFromFlagThenEnvironmentThenDefault) {
   EXPECT_EQ(common({"status"}).servers[0].text(), "127.0.0.1:7420");
   g_environment = {{"CLEAT_SERVER", "db1:7000"}, {"CLEAT_PASSWORD_FILE", "/p"}};
@@ -169,6 +186,8 @@ TEST(Options, EveryFlagRefusesWhatIsWrong) {
        "cleat status: --server: ':1' has no host: write HOST:PORT, such as 127.0.0.1:7420 or [::1]:7420"},
       {{"status", "--colour"}, "cleat status: The following argument was not expected: --colour"},
       {{"frobnicate"}, "cleat: there is no command 'frobnicate'"},
+      {{"bench", "--rate", "0"}, "cleat bench: --rate: '0' is no whole number from 1 to 10000000"},
+      {{"bench", "--prefix", ""}, "cleat bench: --prefix: it has 1 to 400 bytes"},
       {{"completion", "fish"}, "cleat completion: SHELL: there is completion for bash and zsh only"},
   };
   for (const Row& row : rows) EXPECT_EQ(refusal(row.words), row.error);
@@ -209,7 +228,7 @@ TEST(Options, Cluster) {
 
 TEST(Options, HelpTeaches) {
   for (const char* command :
-       {"run", "lock", "unlock", "renew", "show", "ls", "history", "events", "sessions", "status"}) {
+       {"run", "lock", "unlock", "renew", "show", "ls", "history", "events", "sessions", "status", "bench"}) {
     const Parsed parsed = parse_words({command, "--help"});
     EXPECT_EQ(parsed.exit_status, 0);
     EXPECT_EQ(parsed.err, "");

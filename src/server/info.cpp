@@ -24,7 +24,7 @@ uint64_t resident_bytes() {
   return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-void percentiles(InfoText& text, std::string_view name, const Histogram& h) {
+void percentiles(InfoText& text, std::string_view name, const base::Histogram<4>& h) {
   text.line(fmt::format("{}_p50", name), number(h.percentile(0.5)));
   text.line(fmt::format("{}_p99", name), number(h.percentile(0.99)));
   text.line(fmt::format("{}_p999", name), number(h.percentile(0.999)));

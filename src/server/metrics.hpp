@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "base/histogram.hpp"
 #include "lock/outcome.hpp"
-#include "server/histogram.hpp"
 
 namespace cleat::server {
 
@@ -21,7 +21,7 @@ struct Metrics {
   uint64_t sessions_opened = 0, sessions_expired = 0;
   uint64_t events = 0, pushes = 0, gaps = 0;
   // commit_us: a turn's log write, sync and apply; fsync_us: the synced write alone.
-  Histogram wait_ms, hold_ms, commit_us, fsync_us;
+  base::Histogram<4> wait_ms, hold_ms, commit_us, fsync_us;
   // From a turn's first look at its sockets to its last write: so long did all clients wait. The second without the
   // turn's synced write, which is the disk's.
   int64_t longest_turn_us = 0, longest_turn_unsynced_us = 0;

@@ -1,4 +1,4 @@
-// The small parts: histogram, event ring, input buffer, password, log lines.
+// The small parts: event ring, input buffer, password, log lines.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -9,7 +9,6 @@
 #include <fstream>
 
 #include "server/event_ring.hpp"
-#include "server/histogram.hpp"
 #include "server/input_buffer.hpp"
 #include "server/logging.hpp"
 #include "server/password.hpp"
@@ -18,27 +17,6 @@ namespace cleat::server {
 namespace {
 
 using ::testing::HasSubstr;
-
-TEST(Histogram, PercentilesAreWithinAStep) {
-  Histogram h;
-  EXPECT_EQ(h.percentile(0.5), 0u);
-  for (int i = 1; i <= 100'000; ++i) h.add(i);
-  for (const double share : {0.1, 0.5, 0.9, 0.99, 0.999}) {
-    const double exact = share * 100'000;
-    EXPECT_GE(h.percentile(share), exact * 0.99);
-    EXPECT_LE(h.percentile(share), exact * 1.07);
-  }
-  EXPECT_EQ(h.max(), 100'000u);
-  EXPECT_EQ(h.percentile(1), 100'000u);
-  EXPECT_EQ(h.count(), 100'000u);
-}
-
-TEST(Histogram, TakesAnyNumber) {
-  Histogram h;
-  for (const int64_t v : {int64_t{-5}, int64_t{0}, int64_t{1}, int64_t{15}, int64_t{16}, INT64_MAX}) h.add(v);
-  EXPECT_EQ(h.percentile(0.99), static_cast<uint64_t>(INT64_MAX));
-  EXPECT_EQ(h.percentile(0.3), 0u);
-}
 
 lock::Event event(uint64_t revision, std::string_view name, std::string_view data = {}) {
   lock::Event e;

@@ -1,13 +1,15 @@
-// A log-linear histogram of whole numbers: 16 steps to each doubling, so a percentile is right within 6%. No allocation
-// after construction, some 8 KiB.
+// A log-linear histogram of whole numbers: with 4 step bits 16 steps to each doubling, so that a percentile is right
+// within 6%, in some 8 KiB; with 6 within 1.6%, in 30 KiB. No allocation after construction.
 #pragma once
 
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 
-namespace cleat::server {
+namespace cleat::base {
 
+template <int kStepBits>
 class Histogram {
  public:
   void add(int64_t value) {
@@ -32,7 +34,6 @@ class Histogram {
   }
 
  private:
-  static constexpr int kStepBits = 4;
   static constexpr size_t index_of(uint64_t v) {
     if (v < (1u << kStepBits)) return static_cast<size_t>(v);
     const int shift = std::bit_width(v) - 1 - kStepBits;
@@ -49,4 +50,4 @@ class Histogram {
   uint64_t count_ = 0, sum_ = 0, max_ = 0;
 };
 
-}  // namespace cleat::server
+}  // namespace cleat::base
