@@ -26,6 +26,21 @@ struct Ready {
   bool gone = false;  // the other end closed its half or the connection broke
 };
 
+// Ends a Poller's wait from another thread.
+class Waker {
+ public:
+  Waker();
+  ~Waker();
+  Waker(const Waker&) = delete;
+  Waker& operator=(const Waker&) = delete;
+  // Any thread: the wait that there is, or the next one, returns at once.
+  void wake() noexcept;
+
+ private:
+  friend class Poller;
+  int fd_;
+};
+
 class Poller {
  public:
   static constexpr size_t kMostReady = 4096;
@@ -36,6 +51,8 @@ class Poller {
   Poller& operator=(const Poller&) = delete;
 
   base::Status add(int fd, void* tag, Interest);
+  // At most one; it is in no span of ready sockets. It outlives this.
+  base::Status add(Waker&);
   void change(int fd, void* tag, Interest);
   // Closing a socket takes it out by itself. Call forget() with its tag, so that what wait() told is not used.
   void forget(const void* tag);
@@ -44,6 +61,7 @@ class Poller {
 
  private:
   int fd_;
+  Waker* waker_ = nullptr;
   std::vector<epoll_event> events_;
   std::vector<Ready> ready_;
 };

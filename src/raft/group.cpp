@@ -153,17 +153,14 @@ Ready Group::ready() {
 }
 
 Persisted Group::persist(Ready& ready) {
-  CLEAT_CHECK(ready.ready_ && !ready.persisted_, "a Ready is persisted once");
-  switch (ce_persist(ready.ready_, nullptr)) {
-    case CE_NO_SPACE:
-      return Persisted::kNoSpace;
-    case CE_OK:
-      ce_persisted(group_, ready.ready_);
-      ready.persisted_ = true;
-      return Persisted::kDone;
-    default:
-      return Persisted::kStopped;
-  }
+  const Persisted result = ready.write();
+  if (result == Persisted::kDone) written(ready);
+  return result;
+}
+
+void Group::written(Ready& ready) {
+  ce_persisted(group_, ready.ready_);
+  ready.persisted_ = true;
 }
 
 void Group::applied(uint64_t index) {

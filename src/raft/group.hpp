@@ -110,7 +110,7 @@ struct Progress {
 // Names one read, for ever.
 using ReadContext = std::array<uint8_t, 16>;
 
-enum class Persisted {
+enum class Persisted : uint8_t {
   kDone,
   kNoSpace,  // nothing changed; persist the same Ready again when there is room
   kStopped,  // virtual disk only: a sync failed; this member is dead and must say nothing more
@@ -201,6 +201,8 @@ class Group {
   Ready ready();
   // Entries, hard state and truncations in one synced write, then Raft is told. In the order the Readys were taken.
   Persisted persist(Ready&);
+  // The second half of it alone, after Ready::write() said kDone: in the same order.
+  void written(Ready&);
   void applied(uint64_t index);  // never backwards
 
   // The snapshot of entry `mark.index` (applied) is on disk, synced, under its final name: restarts begin there;

@@ -87,6 +87,18 @@ SnapshotMark Ready::snapshot() const {
           std::string(reinterpret_cast<const char*>(v.snapshot_conf.data), v.snapshot_conf.len)};
 }
 
+Persisted Ready::write() {
+  CLEAT_CHECK(ready_ && !persisted_, "a Ready is persisted once");
+  switch (ce_persist(ready_, nullptr)) {
+    case CE_OK:
+      return Persisted::kDone;
+    case CE_NO_SPACE:
+      return Persisted::kNoSpace;
+    default:
+      return Persisted::kStopped;
+  }
+}
+
 bool Ready::must_sync() const {
   return ReadyAccess::view(*this).must_sync;
 }

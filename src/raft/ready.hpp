@@ -46,6 +46,9 @@ class Ready {
   bool has_snapshot() const;  // a received snapshot replaces the machine's state before anything of committed
   SnapshotMark snapshot() const;
   bool must_sync() const;  // false: persist() touches no disk
+  // The first half of Group::persist(), on any thread, also while the group is used on its own: the Readys in the order
+  // in which they were taken, one at a time.
+  Persisted write();
   uint64_t term() const;
   uint64_t commit() const;
 

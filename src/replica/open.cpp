@@ -128,7 +128,8 @@ base::Result<std::unique_ptr<storage::ReadableFile>> Pump::open_snapshot() const
 }
 
 base::Status Pump::close() {
-  ready_.reset();
+  finish_writes();
+  unwritten_.clear();
   group_.reset();
   return {};
 }

@@ -22,6 +22,7 @@ Pump::Pump(Options options, Clock& clock, Listener& listener)
       clock_(clock),
       listener_(listener),
       machine_(std::make_unique<lock::Machine>()),
+      writer_(clock_, own_thread() == std::launch::async, options_.wake),
       files_(options_.files != nullptr ? *options_.files : storage::FileSystem::real()),
       space_(files_, options_.dir, options_.min_free_bytes),
       snapshots_(files_, options_, [this](int level, std::string_view line) { listener_.on_log(level, line); }),
@@ -34,7 +35,7 @@ bool Pump::step() {
   now_us_ = clock_.mono_us();
   if (stopped_) return false;
   // Log time stands still while the log can't be written: what clients send meanwhile could not be answered either.
-  ready_ ? log_clock_.stand_still(now_us_) : log_clock_.turn(now_us_);
+  blocked() ? log_clock_.stand_still(now_us_) : log_clock_.turn(now_us_);
   check_space();
   tick_raft();
   watch_leadership();
@@ -42,20 +43,21 @@ bool Pump::step() {
   if (!entry_.empty() && entry_term_ != term_) entry_.clear();
   if (!alone()) turn_peers();
   // Before what was heard is noted: whoever asks in a forward is heard in this turn.
-  if (phase_ == Phase::kServing && !ready_) take_forwards();
+  if (phase_ == Phase::kServing && !blocked()) take_forwards();
   note_heard();
-  if (!ready_) {
+  if (!blocked()) {
     propose_turn();
     begin_proof();
   }
   drive();
   if (!stopped_) settle();
-  if (!stopped_ && !ready_) turn_snapshot();
+  if (!stopped_ && !blocked()) turn_snapshot();
   if (!alone() && !stopped_) tell_commits();
   if (!alone()) options_.outbox->flush();
+  writer_.wake_when_tried(wants_disk());
   drained_ = true;
-  return !solo() || ready_ || under_way() || !reads_.empty() || !keep_alives_.empty() || !entry_.empty() ||
-         snapshots_.has_work();
+  return !solo() || blocked() || under_way() || !reads_.empty() || !keep_alives_.empty() || !entry_.empty() ||
+         snapshots_.has_work() || writer_.busy();
 }
 
 // A member that was stalled has not missed ticks: it counts the time in which it could listen.
@@ -66,43 +68,59 @@ void Pump::tick_raft() {
 }
 
 void Pump::drive() {
-  for (watch_leadership(); ready_ || group_->has_ready(); watch_leadership()) {
-    if (!ready_) {
-      ready_.emplace(group_->ready());
-      send_messages(false);
+  take_written();
+  for (watch_leadership(); !stopped_ && (blocked() || group_->has_ready()); watch_leadership()) {
+    if (!blocked()) {
+      unwritten_.push_back(group_->ready());
+      send_messages(unwritten_.front(), false);
     }
-    if (base::mutant("answer_before_sync"))
-      for (size_t i = 0; i < ready_->entry_count(); ++i) apply(ready_->entry(i));
-    // What a leader's Ready decides is on disk already; its clients need not wait while new entries get there. Another
-    // member acknowledges first: its leader waits for that.
-    if (phase_ != Phase::kFollowing && ready_->must_sync() && ready_->committed_count() > 0) {
-      apply_committed();
-      listener_.on_wait();
+    if (writes_beside(unwritten_.front())) {
+      begin_write();
+      continue;
     }
-    if (!persist()) return;
-    send_messages(true);
-    if (ready_->has_snapshot()) install_snapshot();
-    apply_committed();
-    if (!unfit_.empty()) return;
-    for (size_t i = 0; i < ready_->read_count(); ++i) proofs_.confirmed(ready_->read(i).context, ready_->read(i).index);
-    ready_.reset();
+    if (writer_.busy()) finish_writes();
+    if (stopped_ || !take_in(unwritten_.front())) return;
+    unwritten_.pop_front();
     group_->applied(applied_);
   }
   prepared_.reset();
   serve_if_started();
 }
 
-void Pump::apply_committed() {
-  for (size_t i = 0; i < ready_->committed_count() && unfit_.empty(); ++i)
-    if (ready_->committed(i).index > applied_) apply(ready_->committed(i));
+// Everything of a Ready in its order, the disk's part here and now. False: not yet, or never.
+bool Pump::take_in(raft::Ready& ready) {
+  if (base::mutant("answer_before_sync"))
+    for (size_t i = 0; i < ready.entry_count(); ++i) apply(ready.entry(i));
+  // What a leader's Ready decides is on disk already; its clients need not wait while new entries get there. Another
+  // member acknowledges first: its leader waits for that.
+  if (phase_ != Phase::kFollowing && ready.must_sync() && ready.committed_count() > 0) {
+    apply_committed(ready);
+    listener_.on_wait();
+  }
+  if (!persist(ready)) return false;
+  send_messages(ready, true);
+  if (ready.has_snapshot()) install_snapshot(ready.snapshot());
+  apply_committed(ready);
+  if (!unfit_.empty()) return false;
+  confirm_reads(ready);
+  return true;
+}
+
+void Pump::apply_committed(const raft::Ready& ready) {
+  for (size_t i = 0; i < ready.committed_count() && unfit_.empty(); ++i)
+    if (ready.committed(i).index > applied_) apply(ready.committed(i));
+}
+
+void Pump::confirm_reads(const raft::Ready& ready) {
+  for (size_t i = 0; i < ready.read_count(); ++i) proofs_.confirmed(ready.read(i).context, ready.read(i).index);
 }
 
 // A leader's may leave before its own disk has the entries: then the others write while it writes.
-void Pump::send_messages(bool late) {
+void Pump::send_messages(const raft::Ready& ready, bool late) {
   if (alone()) return;
-  const size_t n = late ? ready_->late_message_count() : ready_->message_count();
+  const size_t n = late ? ready.late_message_count() : ready.message_count();
   for (size_t i = 0; i < n; ++i) {
-    const raft::MessageView m = late ? ready_->late_message(i) : ready_->message(i);
+    const raft::MessageView m = late ? ready.late_message(i) : ready.message(i);
     const auto to = static_cast<uint32_t>(m.to);
     if (m.commit != 0) commits_.told(to, m.commit);
     if (!m.snapshot) {
@@ -118,27 +136,18 @@ void Pump::send_messages(bool late) {
     sender_.end(to);
     group_->report_snapshot(m.to, false);
   }
-  if (n > 0 && ready_->must_sync()) options_.outbox->flush();
+  if (n > 0 && ready.must_sync()) options_.outbox->flush();
 }
 
-bool Pump::persist() {
-  const bool syncs = ready_->must_sync();
+bool Pump::persist(raft::Ready& ready) {
+  const bool syncs = ready.must_sync();
   const int64_t before_us = syncs ? clock_.mono_us() : 0;
-  switch (group_->persist(*ready_)) {
+  switch (group_->persist(ready)) {
     case raft::Persisted::kDone:
-      status_.syncs += syncs;
-      if (syncs) {
-        status_.last_sync_us = clock_.mono_us() - before_us;
-        slow_syncs_ = status_.last_sync_us > options_.slow_sync_us ? slow_syncs_ + 1 : 0;
-      }
-      if (log_full_) listener_.on_log(2, "there is room for the log again: requests are answered");
-      log_full_ = false;
+      wrote(syncs, syncs ? clock_.mono_us() - before_us : 0);
       return true;
     case raft::Persisted::kNoSpace:
-      if (!log_full_)
-        listener_.on_log(
-            4, "the disk is full: nothing is answered until there is room for the log. Free space in " + options_.dir);
-      log_full_ = true;
+      no_room();
       return false;
     case raft::Persisted::kStopped:
       stopped_ = true;
@@ -205,8 +214,7 @@ void Pump::note_members() {
   listener_.on_members(reached);
 }
 
-void Pump::install_snapshot() {
-  const raft::SnapshotMark mark = ready_->snapshot();
+void Pump::install_snapshot(const raft::SnapshotMark& mark) {
   CLEAT_CHECK(prepared_ && prepared_->index == mark.index, "Raft takes over only the snapshot that was loaded");
   snapshots_.abandon(*machine_);
   freeing_ = std::async(own_thread(),
@@ -340,7 +348,8 @@ void Pump::turn_snapshot() {
 
 std::optional<int64_t> Pump::next_wake_us() const {
   if (stopped_) return std::nullopt;
-  if (ready_) return now_us_ + kRetryUs;
+  if (writer_.due()) return now_us_;
+  if (blocked()) return now_us_ + kRetryUs;
   if (snapshots_.has_work()) return now_us_;
   // Among several, all of these wait for a message or a tick.
   if (solo() && (!entry_.empty() || !reads_.empty() || !keep_alives_.empty() || !barred_.empty() ||

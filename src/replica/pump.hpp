@@ -19,6 +19,7 @@
 #include "replica/level_watch.hpp"
 #include "replica/liveness.hpp"
 #include "replica/log_clock.hpp"
+#include "replica/log_writer.hpp"
 #include "replica/peer_book.hpp"
 #include "replica/proofs.hpp"
 #include "replica/replica.hpp"
@@ -123,9 +124,21 @@ class Pump final : public Replica, private lock::Sink {
   void watch_leadership();
   void leadership_lost();
   void drive();
-  bool persist();
+  bool take_in(raft::Ready&);
+  bool persist(raft::Ready&);
+  void confirm_reads(const raft::Ready&);
+  // the leader's disk (pump_disk.cpp)
+  bool blocked() const { return !unwritten_.empty(); }
+  bool writes_beside(const raft::Ready&) const;
+  void begin_write();
+  void take_written();
+  void took_written(LogWriter::Tried);
+  void finish_writes();
+  void wrote(bool synced, int64_t took_us);
+  void no_room();
+  bool wants_disk() const;
   void apply(const raft::EntryView&);
-  void apply_committed();
+  void apply_committed(const raft::Ready&);
   void level_rose();
   uint32_t common_level() const;
   void add_raise();
@@ -138,10 +151,10 @@ class Pump final : public Replica, private lock::Sink {
   bool solo() const {
     return alone() || (ids_.voters.size() == 1 && ids_.outgoing.empty() && phase_ != Phase::kFollowing);
   }
-  void send_messages(bool late);
+  void send_messages(const raft::Ready&, bool late);
   void apply_members(const raft::EntryView&);
   void note_members();
-  void install_snapshot();
+  void install_snapshot(const raft::SnapshotMark&);
   // without leading (pump_follow.cpp)
   bool can_forward() const { return leader_ != 0 && !alone() && peers_.is_up(leader_); }
   void forward_turn();
@@ -198,7 +211,8 @@ class Pump final : public Replica, private lock::Sink {
   Listener& listener_;
   std::unique_ptr<lock::Machine> machine_;
   std::unique_ptr<raft::Group> group_;
-  std::optional<raft::Ready> ready_;  // taken and not yet persisted: the disk is full
+  std::deque<raft::Ready> unwritten_;  // taken; between turns there are some only when the disk is full
+  LogWriter writer_;                   // of what a leader of others persists
   storage::FileSystem& files_;
   storage::FreeSpace space_;
   Snapshots snapshots_;
@@ -267,6 +281,7 @@ class Pump final : public Replica, private lock::Sink {
   std::string unfit_;  // why this build can't be a member any more
 
   uint64_t proposed_index_ = 0;  // the last entry that this leader proposed
+  bool crowded_ = false;         // it has several commands
   uint64_t replay_end_ = 0;      // entries up to here were decided before this start: nobody is told
   int64_t now_us_ = 0;           // this turn's reading
   int64_t ticked_us_ = 0, space_checked_us_ = 0, snapshot_after_us_ = 0;

@@ -312,7 +312,7 @@ void Pump::turn_transfers() {
   const uint32_t from = receiver_.from();
   const uint64_t index = receiver_.index();
   receiver_.ask(now_us_, [&](uint32_t to, const std::string& m) { options_.outbox->send(to, m); });
-  if (ready_) return;
+  if (blocked()) return;
   if (loaded()) use_snapshot();
   if (loading_) return;
   auto whole = receiver_.take_whole();

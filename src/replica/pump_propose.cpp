@@ -31,7 +31,7 @@ Trouble Pump::begin_run(const base::ConnectionRef& from) {
 
 // This turn's entry is full: the next turn comes at once, unless it would be full as well.
 Trouble Pump::busy() const {
-  return ready_ || held_back_ ? Trouble::kNoQuorum : Trouble::kBusy;
+  return blocked() || held_back_ ? Trouble::kNoQuorum : Trouble::kBusy;
 }
 
 Trouble Pump::add(const lock::Command& c) {
@@ -76,7 +76,10 @@ void Pump::propose_turn() {
     status_.proposals_held += !entry_.empty();
     return;
   }
+  // What comes while the disk is busy goes into one entry, unless that gets large.
+  if (writer_.busy() && entry_.size() < options_.max_entry_bytes / 2) return;
   const size_t clients = entry_.commands();
+  crowded_ = clients > 1;
   const auto before = entry_.mark();
   const bool own = add_own_commands();
   if (entry_.empty()) return entry_.clear();

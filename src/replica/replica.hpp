@@ -97,7 +97,9 @@ struct Options {
   // Those who founded the group, this member among them; only read when the directory holds no group yet. Empty: this
   // directory joins a group that exists, and waits for its leader's snapshot.
   std::vector<Member> founders = {{1, "node", ""}};
-  Outbox* outbox = nullptr;                 // null: a group of one
+  Outbox* outbox = nullptr;  // null: a group of one
+  // Ends the caller's wait for input, so that the next step() comes at once; called on a thread of the replica's.
+  std::function<void()> wake = [] {};
   std::string client_address;               // told to the other members, for their clients
   std::string version;                      // of this program, told likewise
   uint32_t level = lock::known_level();     // the highest feature level that it knows

@@ -109,6 +109,7 @@ replica::Options ClusterNode::replica_options() {
   options.founders = identity.founder() ? identity.members : std::vector<replica::Member>();
   options.began_restored = identity.restored.has_value();
   options.outbox = listen_ ? &link_ : nullptr;
+  options.wake = [this] { waker_.wake(); };
   options.client_address = config_.listen;
   options.version = kCleatVersion;
   return options;
@@ -141,6 +142,7 @@ Status ClusterNode::open_replica() {
 
 Status ClusterNode::connect(EventLoop& loop) {
   loop_ = &loop;
+  if (Status s = loop.poller().add(waker_); !s.ok()) return s;
   if (!listen_) {
     serve();
     return {};

@@ -55,6 +55,7 @@ class ClusterNode {
   Service* service_ = nullptr;
   EventLoop* loop_ = nullptr;
   std::unique_ptr<WaitingReplica> waiting_;
+  net::Waker waker_;  // of the loop, for the replica's threads
   std::optional<net::Peers> peers_;
   std::unique_ptr<Port> port_;
   std::unique_ptr<replica::Replica> replica_;
