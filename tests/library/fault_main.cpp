@@ -35,8 +35,9 @@ int main(int argc, char** argv) {
                          .ttl = std::chrono::milliseconds(500 + 250 * below(6))};
     const FaultReport report = run_faults(plan);
     grants += report.counts.grants;
-    fmt::print("seed {}, {} on {}, ttl {} ms: {}\n", seed, plan.primitive,
-               plan.cluster ? "three members" : "one server", plan.ttl.count(), report.text());
+    fmt::print("seed {}, {} programs of {} threads, {} names, {} on {}, ttl {} ms: {}\n", seed, plan.workers,
+               plan.threads, plan.names, plan.primitive, plan.cluster ? "three members" : "one server",
+               plan.ttl.count(), report.text());
     std::fflush(stdout);
     if (report.wrong.empty()) continue;
     fmt::print("FAILED: {}\nrepeat with: make library-faults MINUTES=0 SEED={}\n", report.wrong, seed);

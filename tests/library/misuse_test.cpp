@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <future>
 #include <memory>
 #include <thread>
 
@@ -15,8 +16,14 @@ namespace cleat::tests {
 namespace {
 
 // The statements that die do so in a child of fork(2). It has no thread but one, like this process in that moment,
-// which keeps the server and ends it.
-struct MisuseTest : ::testing::Test {};
+// which keeps the server and ends it. What they held stays held until their sessions end: each has names of its own.
+struct MisuseTest : ::testing::Test {
+  static void SetUpTestSuite() { server = std::make_unique<ServerProcess>(); }
+  static void TearDownTestSuite() { server.reset(); }
+
+  static std::unique_ptr<ServerProcess> server;
+};
+std::unique_ptr<ServerProcess> MisuseTest::server;
 
 TEST_F(MisuseTest, UnlockingWhatIsNotHeldEndsTheProcessWithAMessage) {
   EXPECT_DEATH(
@@ -29,32 +36,107 @@ TEST_F(MisuseTest, UnlockingWhatIsNotHeldEndsTheProcessWithAMessage) {
 }
 
 TEST_F(MisuseTest, DestroyingWhatIsHeldEndsTheProcessWithAMessage) {
-  const ServerProcess server;
   EXPECT_DEATH(
       {
-        Client client(server.address());
-        auto mutex = std::make_unique<SharedMutex>(client, "orders");
+        Client client(server->address());
+        auto mutex = std::make_unique<SharedMutex>(client, "destroyed");
         mutex->lock_shared();
         mutex.reset();
       },
-      "cleat::SharedMutex 'orders' destroyed while thread t[0-9]+ holds it");
+      "cleat::SharedMutex 'destroyed' destroyed while thread t[0-9]+ holds it");
 }
 
 TEST_F(MisuseTest, UnlockingInAnotherModeEndsTheProcessWithAMessage) {
-  const ServerProcess server;
   EXPECT_DEATH(
       {
-        Client client(server.address());
-        SharedMutex mutex(client, "orders");
+        Client client(server->address());
+        SharedMutex mutex(client, "mode");
         mutex.lock();
         mutex.unlock_shared();
       },
       "unlocked in another mode");
 }
 
+TEST_F(MisuseTest, UnlockingWhatAnotherThreadHoldsEndsTheProcessWithAMessage) {
+  EXPECT_DEATH(
+      {
+        Client client(server->address());
+        Mutex mutex(client, "another's");
+        mutex.lock();
+        std::thread([&] { mutex.unlock(); }).join();
+      },
+      "cleat::Mutex 'another's' unlocked by a thread that does not hold it");
+}
+
+TEST_F(MisuseTest, UnlockingARecursiveMutexOnceTooOftenEndsTheProcessWithAMessage) {
+  EXPECT_DEATH(
+      {
+        Client client(server->address());
+        RecursiveMutex mutex(client, "too often");
+        mutex.lock();
+        mutex.lock();
+        for (int i = 0; i < 3; ++i) mutex.unlock();
+      },
+      "cleat::RecursiveMutex 'too often' unlocked by a thread that does not hold it");
+}
+
+TEST_F(MisuseTest, LockingInACallbackOfAStopTokenIsAnError) {
+  Client client(server->address());
+  Mutex mutex(client, "short", {.max_hold = std::chrono::milliseconds(50)});
+  mutex.lock();
+  std::promise<std::error_code> told;
+  const std::stop_callback callback(mutex.stop_token(), [&] {
+    try {
+      Mutex(client, "another").lock();
+      told.set_value({});
+    } catch (const Error& e) {
+      told.set_value(e.code());
+    }
+  });
+  EXPECT_EQ(told.get_future().get(), errc::deadlock);
+  mutex.unlock();
+}
+
+TEST_F(MisuseTest, LockingWhenTheClientIsGoneIsAnError) {
+  auto client = std::make_unique<Client>("127.0.0.1:1");
+  Mutex mutex(*client, "orders");
+  client.reset();
+  for (const auto& call : {+[](Mutex& m) { m.lock(); }, +[](Mutex& m) { (void)m.try_lock(); }}) {
+    try {
+      call(mutex);
+      FAIL() << "locked without a Client";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), errc::closed) << e.what();
+    }
+  }
+}
+
+TEST_F(MisuseTest, AChildOfForkWithAClientOfItsOwnIsAnotherProgram) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "TSan lets no child of a program with threads have threads";
+#endif
+  Client client(server->address());
+  Mutex mutex(client, "family");
+  mutex.lock();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    int status = 1;
+    {
+      Client own(server->address());
+      Mutex theirs(own, "family"), free(own, "free");
+      status = !theirs.try_lock() && free.try_lock() ? 0 : 2;
+      if (status == 0) free.unlock();
+    }
+    ::_exit(status);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  mutex.unlock();
+}
+
 TEST_F(MisuseTest, AChildOfForkCanNeitherLockNorHarm) {
-  ServerProcess server;
-  auto client = std::make_unique<Client>(server.address());
+  auto client = std::make_unique<Client>(server->address());
   auto mutex = std::make_unique<Mutex>(*client, "forked");
   mutex->lock();
   const pid_t child = ::fork();
@@ -74,7 +156,7 @@ TEST_F(MisuseTest, AChildOfForkCanNeitherLockNorHarm) {
   ::waitpid(child, &status, 0);
   EXPECT_EQ(status, 0);
   EXPECT_TRUE(mutex->hold().held());
-  Client other(server.address());
+  Client other(server->address());
   EXPECT_FALSE(Mutex(other, "forked").try_lock());
   mutex->unlock();
 }
