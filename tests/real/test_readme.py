@@ -4,6 +4,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -35,6 +36,8 @@ def test_from_clone_to_a_held_lock(tmp_path):
     clone, run, *rest = lines
     assert clone.startswith("git clone ")
     assert run == "make run"
+    program = tmp_path / "program.py"
+    program.write_text(re.search(r"```python\n(.*?)```", README, re.S).group(1))
     # One shell holds the namespace; `make run` goes to the background, then the rest follows as written.
     script = "\n".join([
         "set -e",
@@ -43,6 +46,7 @@ def test_from_clone_to_a_held_lock(tmp_path):
         "echo $! > \"$OUT/pid\"",
         "until grep -q 'listening on' \"$OUT/run.log\"; do kill -0 $!; done",
         *[f"echo '$' {line!r}; {line}" for line in rest],
+        f"{sys.executable} {program}",
         # The node of `make run` is stopped as a person would: with Ctrl-C.
         "pkill -INT -P $! || kill -INT $!",
         "wait $! || true",
@@ -60,6 +64,7 @@ def test_from_clone_to_a_held_lock(tmp_path):
     log = (tmp_path / "run.log").read_text()
     assert shell.returncode == 0, f"{output}\n--- make run\n{log}"
     assert (tmp_path / "cleat-data").exists()
+    assert re.search(r"^turn \d+$", output, re.M) and re.search(r"^writing with fence \d+$", output, re.M), output
 
 
 def test_the_commands_that_the_readme_names_exist():
