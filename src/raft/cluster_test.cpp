@@ -116,6 +116,47 @@ TEST(Cluster, LaggingMemberGetsASnapshotAndSurvivesARestart) {
   EXPECT_EQ(c.at(lagging).applied.payloads(), std::vector<std::string>{"late"});
 }
 
+// The disk is full or slow: the member may not stand for election meanwhile (raft-rs would panic).
+TEST(Cluster, TimePassesWhileASnapshotWaitsForTheDisk) {
+  Cluster c;
+  const uint64_t leader = c.leader();
+  const uint64_t lagging = leader % 3 + 1;
+  c.cut_off = {lagging};
+  for (int i = 0; i < 30; ++i) {
+    ASSERT_TRUE(c.propose(leader, "early"));
+    c.settle();
+  }
+  auto& l = c.at(leader);
+  const uint64_t index = l.group->status().applied;
+  ASSERT_TRUE(l.group->compact({index, 0, l.group->members()}, index + 1).ok());
+  std::string snapshot;
+  c.lose = [&](const Cluster::Letter& letter) {
+    if (letter.snapshot) snapshot = letter.wire;
+    return letter.snapshot;
+  };
+  c.cut_off = {};
+  for (int i = 0; i < 20 && snapshot.empty(); ++i) c.ticks(1);
+  ASSERT_FALSE(snapshot.empty());
+  Group& group = *c.at(lagging).group;
+  ASSERT_EQ(group.step(leader, testing::bytes(snapshot), Group::kAnySnapshot), Dropped::kNot);
+  {
+    Ready ready = group.ready();
+    ASSERT_TRUE(ready.has_snapshot());
+    for (int i = 0; i < 100; ++i) group.tick();
+    ASSERT_EQ(group.persist(ready), Persisted::kDone);
+    for (int i = 0; i < 100; ++i) group.tick();
+    c.at(lagging).options.snapshot = ready.snapshot();
+  }
+  group.applied(index);
+  c.lose = nullptr;
+  l.group->report_snapshot(lagging, true);
+  c.ticks(5);
+  ASSERT_TRUE(c.propose(c.leader(), "late"));
+  c.settle();
+  c.ticks(2);
+  EXPECT_EQ(c.at(lagging).applied.payloads(), std::vector<std::string>{"late"});
+}
+
 TEST(Cluster, AfterAReceivedSnapshotOldFilesGoAndRestartsWork) {
   Cluster c;
   const uint64_t leader = c.leader();

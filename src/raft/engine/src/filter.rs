@@ -14,6 +14,8 @@ pub struct View {
     pub leader: u64,
     /// Some Ready is not persisted yet.
     pub unpersisted: bool,
+    /// The state of a snapshot that was taken over is not applied yet.
+    pub installs: bool,
 }
 
 /// Why a message was dropped. The numbers are part of the ABI.
@@ -78,6 +80,7 @@ pub fn check(m: &Message, peer: u64, v: &View) -> Result<(), Reject> {
             Err(Reject::CommitPastLog)
         }
         MsgTimeoutNow if m.term != v.term || v.leader != m.from => Err(Reject::NotLeader),
+        MsgTimeoutNow if v.installs => Err(Reject::TooEarly),
         // A real answer cannot come before the vote was persisted, since the question leaves only then.
         MsgRequestVoteResponse | MsgRequestPreVoteResponse if v.unpersisted => Err(Reject::TooEarly),
         _ => Ok(()),

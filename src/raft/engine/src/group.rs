@@ -141,8 +141,18 @@ impl Group {
     }
 
     pub fn tick(&mut self) {
+        if self.installs() {
+            return;
+        }
         self.raw.tick();
         self.settle();
+    }
+
+    /// A snapshot was taken over, and its state is not applied yet. raft-rs 0.7.0 must not campaign now: it looks for
+    /// changes of the membership between what is applied and what is committed, and panics since those entries are gone.
+    fn installs(&self) -> bool {
+        let raft = &self.raw.raft;
+        raft.store().first() > raft.raft_log.applied + 1
     }
 
     pub fn campaign(&mut self) {
@@ -196,6 +206,7 @@ impl Group {
             last: self.raw.raft.raft_log.last_index(),
             leader: self.raw.raft.leader_id,
             unpersisted: !self.open.is_empty(),
+            installs: self.installs(),
         };
         filter::check(&m, peer, &view)?;
         let index = m.get_snapshot().get_metadata().index;
