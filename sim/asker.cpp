@@ -39,6 +39,14 @@ uint64_t Asker::attach(bool takeover) {
   return ask(r);
 }
 
+uint64_t Asker::attach(uint64_t session, const std::string& key) {
+  Request r;
+  r.c.verb = Verb::kAttachSession;
+  r.c.session = {session};
+  r.key = key;
+  return ask(r);
+}
+
 uint64_t Asker::lock(const std::string& name, const std::string& req, int64_t ttl_ms) {
   Request r;
   r.c.verb = Verb::kLock;

@@ -17,6 +17,7 @@ class Asker : public Receiver {
   uint64_t ask(Request);  // its number
   uint64_t open(int64_t ttl_ms);
   uint64_t attach(bool takeover = false);  // to the session it opened
+  uint64_t attach(uint64_t session, const std::string& key);
   uint64_t lock(const std::string& name, const std::string& req = "", int64_t ttl_ms = 0);
   uint64_t unlock(const std::string& name, uint64_t fence, const std::string& req = "");
   uint64_t keep_alive();

@@ -316,7 +316,26 @@ void Checks::believed_session(uint64_t session) {
                             b->second.client, session, static_cast<double>(left) / 1000));
 }
 
+void Checks::inherit(std::unique_ptr<lock::Machine> machine, uint64_t last_fence, uint64_t last_session) {
+  machine_ = std::move(machine);
+  last_index_ = 1;
+  stamp_ms_ = machine_->log_ms();
+  last_fence_ = std::max(last_fence, machine_->last_fence().value);
+  last_session_ = last_session;
+  for (const lock::LockSummary& lock : machine_->locks("", lock::LockState::kAny, {}, 10'000).locks) {
+    const lock::NameView view = machine_->show(lock.name, {.count = 10'000});
+    const auto note = [&](const lock::HoldView& h, bool ghost) {
+      holds_[lock.name][h.fence.value] = {h.mode, h.session.value, h.owner, h.depth, ghost};
+    };
+    for (const lock::HoldView& h : view.holders) note(h, false);
+    for (const lock::HoldView& h : view.delayed) note(h, true);
+  }
+}
+
 void Checks::on_session_opened(base::SessionId id, int64_t ttl_ms, lock::By by, int64_t) {
+  if (id.value <= last_session_)
+    world_.fail("sessions", fmt::format("sessions: session {} is opened after {}", id.value, last_session_));
+  last_session_ = id.value;
   if (by == lock::By::kExplicit) ttl_ms_[id.value] = ttl_ms;
 }
 

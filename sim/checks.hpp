@@ -41,6 +41,9 @@ class Checks : private lock::Sink {
   const lock::Machine& machine() const { return *machine_; }
   // A request is asked again under another number: under this one it never happens, not before and not after.
   void withdrawn(const base::ConnectionRef&, uint64_t seq);
+  // A new incarnation begins with this state. Of those before it no fence and no session id above these was given out.
+  void inherit(std::unique_ptr<lock::Machine>, uint64_t last_fence, uint64_t last_session);
+  uint64_t last_session() const { return last_session_; }
   // It was taken after its client had gone elsewhere: it may still be done, but nothing twice.
   void late(const base::ConnectionRef& from, uint64_t seq);
   // When the request was granted, in real time; 0: it was not.
@@ -104,7 +107,7 @@ class Checks : private lock::Sink {
   std::map<Place, std::string> waits_at_;  // where the waiter was asked for last
   uint64_t arrivals_ = 0;
   std::map<std::string, std::map<uint64_t, Hold>> holds_;  // by name and fence; ghosts too
-  uint64_t last_fence_ = 0;
+  uint64_t last_fence_ = 0, last_session_ = 0;
   struct Grant {
     uint64_t fence;
     int64_t real_us;

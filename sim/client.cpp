@@ -18,7 +18,8 @@ Client::Client(World& world, const std::vector<Server*>& servers, Checks& checks
       beliefs_(beliefs),
       plan_(plan),
       id_(id),
-      sort_(sort) {}
+      sort_(sort),
+      number_(plan.first_number) {}
 
 void Client::begin() {
   world_.after(world_.rng.in(1'000, 200'000), [this] { turn(); });

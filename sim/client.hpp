@@ -27,6 +27,7 @@ class Client : public Receiver {
   bool dead() const { return dead_; }
   std::string state() const;
   int64_t asked() const { return asked_; }
+  Heritage::Session session() const { return {session_, key_}; }
 
   void on_reply(uint64_t connection, const Reply&) override;
   void on_disconnected(uint64_t connection) override;

@@ -19,24 +19,43 @@ Plan make_plan(World& world, uint64_t seed, int64_t ops, int members, const std:
 
 }  // namespace
 
-Cluster::Cluster(uint64_t s, int64_t ops, int members, bool tell, const std::function<void(Plan&)>& adjust)
+Cluster::Cluster(uint64_t s, int64_t ops, int members, bool tell, const std::function<void(Plan&)>& adjust,
+                 const Heritage* heritage)
     : seed(s),
       world(s, tell),
       plan(make_plan(world, s, ops, members, adjust)),
       checks(world, beliefs, plan),
       group(world, checks, plan),
       network(world, plan),
-      dir_(fmt::format("/dev/shm/cleat-sim-{}-{}x{}", getpid(), s, members)) {
+      heritage_(heritage),
+      dir_(fmt::format("/dev/shm/cleat-sim-{}-{}x{}{}", getpid(), s, members,
+                       heritage == nullptr ? "" : fmt::format("i{}", heritage->origin.incarnation))) {
   std::vector<replica::Member> founders;
   for (uint32_t id = 1; id <= static_cast<uint32_t>(members); ++id)
     founders.push_back({id, fmt::format("m{}", id), fmt::format("host{}:1", id)});
-  for (uint32_t id = 1; id <= static_cast<uint32_t>(members); ++id) servers_.push_back(make(id, founders));
+  if (heritage_ != nullptr) {
+    world.now_us = heritage_->now_us;
+    founders = heritage_->founders;
+  }
+  for (const replica::Member& m : founders) servers_.push_back(make(m.id, founders));
   for (auto& server : servers_) reachable_.push_back(server.get());
+  if (heritage_ != nullptr && running()) inherit();
 }
 
-std::unique_ptr<Server> Cluster::make(uint32_t id, std::vector<replica::Member> founders) {
-  return std::make_unique<Server>(world, checks, plan, fmt::format("{}/{}", dir_, id),
-                                  Membership{id, &network, &group, std::move(founders)});
+void Cluster::inherit() {
+  const auto left = heritage_->state();
+  auto begun = servers_[0]->first_state();
+  if (!left || !begun) return world.fail("restore", "restore: the image that a group begins with can't be read");
+  if (const std::string wrong = compare(*left, *begun, *heritage_); !wrong.empty())
+    return world.fail("restore", "restore: " + wrong);
+  checks.inherit(std::move(begun), heritage_->fence, heritage_->session);
+}
+
+std::unique_ptr<Server> Cluster::make(uint32_t id, const std::vector<replica::Member>& founders) {
+  const uint32_t incarnation = heritage_ == nullptr ? 1 : heritage_->origin.incarnation;
+  return std::make_unique<Server>(
+      world, checks, plan, fmt::format("{}/{}", dir_, id),
+      Membership{id, &network, &group, founders, incarnation, founders.empty() ? nullptr : heritage_});
 }
 
 void Cluster::start() {
@@ -112,6 +131,10 @@ void Cluster::restart_later(Server& server, int64_t us) {
     if (server.failing()) return restart_later(server, 200'000);
     if (!server.up()) server.start();
   });
+}
+
+void Cluster::end() {
+  for (Server* server : reachable_) server->retire();
 }
 
 void Cluster::end_faults() {

@@ -18,8 +18,10 @@ namespace cleat::sim {
 
 class Cluster {
  public:
-  // `adjust` may change the plan that the seed made, before anything is built by it.
-  Cluster(uint64_t seed, int64_t ops, int members, bool tell, const std::function<void(Plan&)>& adjust = {});
+  // `adjust` may change the plan that the seed made, before anything is built by it. `heritage`, which must outlive
+  // this one: of the group that was before.
+  Cluster(uint64_t seed, int64_t ops, int members, bool tell, const std::function<void(Plan&)>& adjust = {},
+          const Heritage* heritage = nullptr);
 
   void start();
   void add_clients();
@@ -41,6 +43,8 @@ class Cluster {
   void require(const std::function<bool()>& holds, int64_t bound_us, const std::string& what);
 
   void restart_later(Server&, int64_t us);
+  // All its processes are gone for good; the disks stay.
+  void end();
   void end_faults();
   // Everybody is at the last entry, with the same state, and one leads.
   bool at_rest();
@@ -57,9 +61,11 @@ class Cluster {
   std::vector<std::unique_ptr<Client>> clients;
 
  private:
-  std::unique_ptr<Server> make(uint32_t id, std::vector<replica::Member> founders);
+  std::unique_ptr<Server> make(uint32_t id, const std::vector<replica::Member>& founders);
   bool is_retired(const Server&) const;
+  void inherit();
 
+  const Heritage* heritage_;
   std::string dir_;
   std::vector<std::unique_ptr<Server>> servers_;
   std::vector<Server*> reachable_;

@@ -1,8 +1,10 @@
-// A seed of several members: load under faults, then peace and the demand that everything comes to its end.
+// A seed of several members: load under faults, then peace and the demand that everything comes to its end. Or the
+// group is over in the midst of it, and what is left of it founds another one, which goes on likewise.
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "asker.hpp"
 #include "changes.hpp"
 #include "cluster.hpp"
 #include "faults.hpp"
@@ -12,6 +14,7 @@ namespace {
 
 constexpr int64_t kLeaderWithinUs = 15'000'000;  // of the last fault
 constexpr int64_t kDoneWithinUs = 60'000'000;    // all clients have let go
+constexpr uint64_t kNextNumbers = 1'000'000;
 
 bool all_done(Cluster& c) {
   if (!std::all_of(c.clients.begin(), c.clients.end(), [](const auto& client) { return client->done(); })) return false;
@@ -31,32 +34,141 @@ void check_whole(Cluster& c) {
   }
 }
 
-}  // namespace
+struct Load {
+  explicit Load(Cluster& c) : faults(c), changes(c) {}
+  Faults faults;
+  Changes changes;
+};
 
-RunResult run_cluster_seed(uint64_t seed, int64_t ops, int members, bool tell) {
-  Cluster c(seed, ops, members, tell);
-  Faults faults(c);
-  Changes changes(c);
+void bear(Cluster& c, Load& load) {
   c.start();
   c.add_clients();
-  faults.begin();
-  if (c.plan.changes) changes.begin();
+  load.faults.begin();
+  if (c.plan.changes) load.changes.begin();
   c.spin(c.plan.load_us);
-  faults.end();
-  changes.end();
+  load.faults.end();
+  load.changes.end();
+}
+
+void come_to_rest(Cluster& c, Load& load) {
   c.world.say("faults are over");
   c.end_faults();
   for (auto& client : c.clients) client->finish();
   if (c.running())
     c.require([&] { return c.leader() != nullptr; }, kLeaderWithinUs, "nobody leads after the last fault");
   if (c.running()) c.require([&] { return all_done(c); }, kDoneWithinUs, "long after the last fault not all is done");
-  if (c.running()) c.require([&] { return changes.settled(); }, 30'000'000, "a change of the members does not end");
+  if (c.running())
+    c.require([&] { return load.changes.settled(); }, 30'000'000, "a change of the members does not end");
   if (c.running()) check_whole(c);
   // All at once stop and start again: what was decided is still there.
   if (c.running())
     for (Server* s : c.servers()) s->restart_cleanly();
   if (c.running()) check_whole(c);
+}
+
+// The newest that one of the members gave within the load.
+struct Backups {
+  explicit Backups(Cluster& c) : c_(c) {}
+  void begin() {
+    c_.world.after(c_.world.rng.in(500'000, c_.plan.load_us), [this] { ask(); });
+  }
+  std::optional<std::string> newest;
+
+ private:
+  void ask() {
+    Server* from = c_.servers()[static_cast<size_t>(c_.world.rng.next() % c_.size())];
+    if (!from->up()) return begin();
+    from->snapshot();
+    wait(*from, from->replica().status().applied);
+    begin();
+  }
+  void wait(Server& from, uint64_t index) {
+    c_.world.after(20'000, [this, &from, index] {
+      if (!from.up()) return;
+      auto backup = make_backup(from, index);
+      backup ? void(newest = std::move(backup)) : wait(from, index);
+    });
+  }
+  Cluster& c_;
+};
+
+// Clients of before know sessions that are no more.
+void ask_for_old_sessions(Cluster& c, Asker& asker, const Heritage& heritage) {
+  c.require([&] { return c.leader() != nullptr; }, kLeaderWithinUs, "nobody leads in the new incarnation");
+  if (!c.running()) return;
+  asker.connect(*c.leader());
+  for (const Heritage::Session& s : heritage.sessions) {
+    const uint64_t asked = asker.attach(s.id, s.key);
+    c.require([&] { return asker.answered(asked); }, 5'000'000, "an ATTACH is not answered in the new incarnation");
+    if (!c.running()) return;
+    c.world.cover(kForgotten);
+    if (asker.reply(asked)->result != lock::Result::kNoSession)
+      c.world.fail("restore", fmt::format("restore: session {} of an earlier incarnation goes on", s.id));
+  }
+}
+
+std::optional<Heritage> what_is_left(Cluster& over, const std::optional<std::string>& backup) {
+  if (!over.running()) return std::nullopt;
+  for (Server* s : over.servers()) over.world.rng.chance(0.5) ? s->crash(false) : s->kill();
+  over.spin(7'000'000);  // the longest stall within a turn: what was stamped in it is in the past
+  over.end();
+  if (!over.running()) return std::nullopt;
+  if (over.plan.after == Plan::After::kRestore) {
+    if (!backup) return std::nullopt;
+    over.world.cover(kBackups);
+    return restored_from(over, *backup);
+  }
+  // One that joined and never got anything is no survivor.
+  const size_t first = static_cast<size_t>(over.world.rng.next() % over.size());
+  for (size_t i = 0; i < over.size(); ++i) {
+    Server& survivor = *over.servers()[(first + i) % over.size()];
+    if (const auto left = survivor.remains(); !left.ok() && left.status().code() == base::Code::kInvalid) continue;
+    over.world.cover(kRecovers);
+    return recovered_from(over, survivor);
+  }
+  over.world.fail("recover", "recover: no member is a survivor");
+  return std::nullopt;
+}
+
+RunResult joined(RunResult before, RunResult after) {
+  for (size_t i = 0; i < before.coverage.size(); ++i) after.coverage[i] += before.coverage[i];
+  after.story.insert(after.story.begin(), before.story.begin(), before.story.end());
+  after.trace_hash ^= before.trace_hash * 31;
+  return after;
+}
+
+RunResult go_on(Cluster& over, const Heritage& heritage, int64_t ops, bool tell) {
+  const auto adjust = [&](Plan& p) {
+    p.first_number = kNextNumbers;
+    p.changes |= heritage.founders.size() == 1;
+  };
+  Cluster c(over.seed, ops, over.plan.members, tell, adjust, &heritage);
+  c.world.say(fmt::format("incarnation {} begins", heritage.origin.incarnation));
+  Load load(c);
+  Asker asker(c);
+  c.start();
+  ask_for_old_sessions(c, asker, heritage);
+  bear(c, load);
+  come_to_rest(c, load);
   return c.result();
+}
+
+}  // namespace
+
+RunResult run_cluster_seed(uint64_t seed, int64_t ops, int members, bool tell) {
+  Cluster c(seed, ops, members, tell);
+  Load load(c);
+  Backups backups(c);
+  if (c.plan.after == Plan::After::kRestore) backups.begin();
+  bear(c, load);
+  if (c.plan.after == Plan::After::kPeace) {
+    come_to_rest(c, load);
+    return c.result();
+  }
+  const auto heritage = what_is_left(c, backups.newest);
+  if (!heritage) return c.result();
+  RunResult after = go_on(c, *heritage, ops, tell);
+  return joined(c.result(), std::move(after));
 }
 
 }  // namespace cleat::sim

@@ -340,6 +340,8 @@ const std::vector<DirectedCase>& directed_cases() {
       {"late_lock_of_a_waiter", "a paused member has a LOCK done again whose client waits elsewhere",
        late_lock_of_a_waiter},
       {"late_lock_forgotten", "a paused member has a LOCK done whose REQ result is long gone", late_lock_forgotten},
+      {"restored_twice", "one backup founds two groups after each other: no fence is given again", restored_twice},
+      {"recovered_from_one", "two of three are lost for good: the third goes on, and grows again", recovered_from_one},
   };
   return kCases;
 }

@@ -21,4 +21,8 @@ const std::vector<DirectedCase>& directed_cases();
 RunResult late_lock_of_a_waiter(uint64_t seed, bool tell);
 RunResult late_lock_forgotten(uint64_t seed, bool tell);
 
+// directed_restore.cpp
+RunResult restored_twice(uint64_t seed, bool tell);
+RunResult recovered_from_one(uint64_t seed, bool tell);
+
 }  // namespace cleat::sim

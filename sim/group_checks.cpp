@@ -165,6 +165,16 @@ void GroupChecks::state_replaced(uint32_t member, uint64_t applied, const lock::
   if (last != entries_.begin()) check_digest(member, std::prev(last)->first, machine);
 }
 
+void GroupChecks::survived(uint32_t member, uint64_t index, uint64_t undecided, const lock::Machine& machine) {
+  const uint64_t applied = members_[member].applied;
+  if (index < applied)
+    return world_.fail(
+        "durable", fmt::format("durable: member {} had applied entry {}, its disk ends at {}", member, applied, index));
+  if (undecided > 0 || index > last_index()) return;
+  if (const auto last = entries_.upper_bound(index); last != entries_.begin())
+    check_digest(member, std::prev(last)->first, machine);
+}
+
 uint64_t GroupChecks::decided_by(int64_t real_us) const {
   for (auto e = entries_.rbegin(); e != entries_.rend(); ++e)
     if (e->second.real_us <= real_us) return e->first;

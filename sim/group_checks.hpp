@@ -44,6 +44,8 @@ class GroupChecks {
   void read_answered(uint32_t member, uint64_t decided_before, uint64_t applied);
   // At rest: all of it, and the same as everybody's.
   void whole(uint32_t member, uint64_t applied, const lock::Machine&);
+  // One that is down has this state, of entries of which the last so many may never have been decided.
+  void survived(uint32_t member, uint64_t index, uint64_t undecided, const lock::Machine&);
   uint64_t last_index() const { return entries_.empty() ? 0 : entries_.rbegin()->first; }
 
  private:

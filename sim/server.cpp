@@ -29,6 +29,9 @@ Server::Server(World& world, Checks& checks, const Plan& plan, std::string dir, 
   std::error_code ignored;
   std::filesystem::remove_all(dir_, ignored);  // of an earlier process of the same number that died
   if (base::mutant("skip_sync")) disk_->ignore_syncs(true);
+  if (self_.heritage == nullptr) return;
+  if (base::Status status = furnish(*self_.heritage, self_.member, *files_, dir_); !status.ok())
+    world_.fail("restore", "restore: " + status.message());
 }
 
 Server::~Server() {
@@ -47,6 +50,8 @@ replica::Options Server::options() {
   o.dir = dir_;
   o.member = self_.member;
   o.founders = self_.founders;
+  o.incarnation = self_.incarnation;
+  o.began_restored = self_.heritage != nullptr;
   if (!alone()) o.outbox = this;
   o.tick_us = plan_.tick_us;
   o.settings.margin_ppm = static_cast<uint32_t>(plan_.margin * 1e6);
@@ -364,6 +369,22 @@ void Server::fail_next_sync() {
   failing_ = true;
   if (world_.rng.chance(0.5)) return disk_->fail_syncs(true);
   disk_->stop_after(static_cast<uint64_t>(world_.rng.in(0, 8)));
+}
+
+base::Result<server::Survivor> Server::remains() {
+  empty_disk();
+  disk_->fail_syncs(false);
+  disk_->stop_after(kNever);
+  server::ClusterIdentity identity;
+  identity.cluster = {1};
+  identity.incarnation = self_.incarnation;
+  identity.member = self_.member;
+  identity.name = fmt::format("m{}", self_.member);
+  identity.members = self_.founders;
+  identity.nonces.resize(self_.founders.size());
+  if (identity.members.empty()) identity.members = {{1, "m1", "host1:1"}};  // it was told whom to dial
+  if (base::Status status = server::store_identity(*files_, dir_, identity); !status.ok()) return status;
+  return server::load_survivor(*files_, dir_, disk_.get());
 }
 
 void Server::snapshot() {

@@ -12,9 +12,11 @@
 
 #include "checks.hpp"
 #include "group_checks.hpp"
+#include "heritage.hpp"
 #include "network.hpp"
 #include "raft/virtual_disk.hpp"
 #include "replica/replica.hpp"
+#include "server/survivor.hpp"
 #include "storage/fake_file_system.hpp"
 #include "wire.hpp"
 #include "world.hpp"
@@ -27,6 +29,8 @@ struct Membership {
   Network* network = nullptr;
   GroupChecks* group = nullptr;
   std::vector<replica::Member> founders = {{1, "node", ""}};  // empty: it joins
+  uint32_t incarnation = 1;
+  const Heritage* heritage = nullptr;  // a founder's: what its group begins with
 };
 
 class Server : public replica::Clock, private replica::Listener, private replica::Outbox, private Port {
@@ -57,6 +61,11 @@ class Server : public replica::Clock, private replica::Listener, private replica
   bool up() const { return replica_ != nullptr; }
   replica::Replica& replica() { return *replica_; }
   uint32_t member() const { return self_.member; }
+  uint32_t incarnation() const { return self_.incarnation; }
+  // Of a founder that never started: what it begins with. Null: that can't be read.
+  std::unique_ptr<lock::Machine> first_state() { return sim::first_state(*files_, dir_); }
+  // Of one that is down: all that its disk has.
+  base::Result<server::Survivor> remains();
   bool leads() const { return up() && serving_; }
   void know(uint32_t member) { known_.insert(member); }
   void retire();  // never to start again

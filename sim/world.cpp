@@ -86,6 +86,7 @@ void Plan::plan_cluster(Rng& rng) {
   changes = rng.chance(0.3);
   slow_clients = rng.chance(0.4);
   if (rng.chance(0.5)) req_results = static_cast<uint64_t>(rng.in(8, 24));
+  if (rng.chance(0.15)) after = rng.chance(0.5) ? After::kRestore : After::kRecover;
   wire_us = rng.chance(0.7) ? rng.in(40, 500) : rng.in(500, 15'000);
   wire_buffer = rng.chance(0.3) ? static_cast<size_t>(rng.in(4, 64)) << 10 : 8u << 20;
 }

@@ -89,6 +89,10 @@ namespace cleat::sim {
   V(kHeldProposals, "turns that waited for a hand-over")           \
   V(kForwardsAgain, "forwards sent again")                         \
   V(kFollowerReads, "reads on followers")                          \
+  V(kBackups, "backups restored")                                  \
+  V(kRecovers, "groups recovered from one disk")                   \
+  V(kLostUndecided, "recoveries with undecided entries")           \
+  V(kForgotten, "sessions of an earlier incarnation refused")      \
   V(kMemberChanges, "membership changes")                          \
   V(kJoins, "members that joined and served")
 // clang-format on
@@ -160,6 +164,9 @@ struct Plan {
   bool changes = false;       // of the membership
   bool slow_clients = false;  // what they send arrives when they have gone elsewhere
   uint64_t req_results = 256;
+  // After the load the group is over: a backup of it, or one member's disk, founds the next one.
+  enum class After : uint8_t { kPeace, kRestore, kRecover } after = After::kPeace;
+  uint64_t first_number = 0;  // of clients' requests, and so their REQs and tokens
   uint64_t seed = 0;
   int64_t wire_us = 200, tick_us = 50'000;
   size_t wire_buffer = 8u << 20;
