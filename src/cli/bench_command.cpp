@@ -122,7 +122,7 @@ class Bench {
       if (asked_.rate ? !due || *due > now : schedule_.over(now)) return;
       BenchTalk& talk = peers_[next_peer_]->talk();
       if (talk.ready(now)) {
-        talk.begin(due.value_or(now));
+        talk.begin(due.value_or(now), now);
         schedule_.took();
         refused = 0;
         if (!asked_.rate && talk.ready(now)) continue;

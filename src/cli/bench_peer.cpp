@@ -16,6 +16,10 @@ void BenchPeer::drive(TimePoint now) {
   if (socket_.phase() != Phase::kClosed && !talk_.greeted() && now >= greet_by_) {
     return leave({Code::kIo, "no answer in time"}, now);
   }
+  if (now - how_.patience >= talk_.unanswered_since()) {
+    talk_.lost("no answer in time");
+    return leave({Code::kIo, "no answer in time"}, now);
+  }
   if (socket_.phase() == Phase::kOpen && !talk_.output().empty()) {
     if (Status s = socket_.write(talk_.output()); !s.ok()) leave(s, now);
   }
@@ -23,7 +27,9 @@ void BenchPeer::drive(TimePoint now) {
 
 TimePoint BenchPeer::next_wake() const {
   if (socket_.phase() == Phase::kClosed) return members_.next_attempt();
-  return talk_.greeted() ? TimePoint::max() : greet_by_;
+  if (!talk_.greeted()) return greet_by_;
+  const TimePoint since = talk_.unanswered_since();
+  return since == TimePoint::max() ? since : since + how_.patience;
 }
 
 void BenchPeer::ready(short events, TimePoint now) {

@@ -13,7 +13,7 @@ class BenchPeer {
  public:
   struct How {
     client::Words hello;
-    milliseconds patience;  // to connect and be greeted
+    milliseconds patience;  // to connect and be greeted, then for each answer
   };
 
   BenchPeer(const How& how, BenchTalk talk, client::Members members, BenchTally& tally)

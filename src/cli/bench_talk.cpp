@@ -37,7 +37,7 @@ void BenchTalk::connected(const client::Words& hello) {
   output_ = client::encode_request(hello);
 }
 
-void BenchTalk::begin(TimePoint due) {
+void BenchTalk::begin(TimePoint due, TimePoint now) {
   const size_t at = free_.back();
   free_.pop_back();
   Lane& lane = lanes_[at];
@@ -50,7 +50,7 @@ void BenchTalk::begin(TimePoint due) {
     words = {"LOCK", lane.name, "OWNER", lane.owner, "ASYNC", "REQ", req_of(lane)};
   }
   output_ += client::encode_request(words);
-  expected_.push_back(at);
+  expected_.push_back({at, now});
 }
 
 Status BenchTalk::received(std::string_view bytes, TimePoint now) {
@@ -69,7 +69,7 @@ Status BenchTalk::answer(const Reply& reply, TimePoint now) {
     return s;
   }
   if (expected_.empty()) return {Code::kIo, reply.is_error() ? reply.text : "it sent a reply to nothing"};
-  Lane& lane = lanes_[expected_.front()];
+  Lane& lane = lanes_[expected_.front().lane];
   expected_.pop_front();
   if (reply.is_error()) return error(lane, reply, now);
   if (lane.state == State::kLocking) {
@@ -108,7 +108,7 @@ void BenchTalk::granted(Lane& lane, TimePoint now) {
   lane.state = State::kUnlocking;
   lane.granted = now;
   output_ += client::encode_request(client::Words{"UNLOCK", lane.name, "OWNER", lane.owner});
-  expected_.push_back(static_cast<size_t>(&lane - lanes_.data()));
+  expected_.push_back({static_cast<size_t>(&lane - lanes_.data()), now});
 }
 
 Status BenchTalk::error(Lane& lane, const Reply& reply, TimePoint now) {

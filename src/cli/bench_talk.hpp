@@ -34,7 +34,11 @@ class BenchTalk {
   bool ready(client::TimePoint now) const { return greeted_ && !free_.empty() && now >= not_before_; }
   client::TimePoint not_before() const { return not_before_; }
   // ready(): begins the pair that was due at `due`.
-  void begin(client::TimePoint due);
+  void begin(client::TimePoint due, client::TimePoint now);
+  // Since when the oldest request is without an answer (QUEUED is one); max: none is.
+  client::TimePoint unanswered_since() const {
+    return expected_.empty() ? client::TimePoint::max() : expected_.front().asked;
+  }
 
   std::string& output() { return output_; }
   // kInvalid, kCorrupt: as client::check_hello says. kIo: this connection is of no use any more.
@@ -62,8 +66,12 @@ class BenchTalk {
   BenchTally& tally_;
   client::Random random_;
   std::vector<Lane> lanes_;
-  std::vector<size_t> free_;     // lanes
-  std::deque<size_t> expected_;  // lanes, in the order of the answers to come
+  std::vector<size_t> free_;  // lanes
+  struct Expected {
+    size_t lane;
+    client::TimePoint asked;
+  };
+  std::deque<Expected> expected_;  // in the order of the answers to come
   bool greeted_ = false;
   int64_t connections_ = 0;  // so far
   client::TimePoint not_before_{};

@@ -106,9 +106,10 @@ std::string request(const client::Words& words) {
 
 TEST(BenchTalk, APairInEachLane) {
   Talk c(2);
-  c.talk.begin(at_ms(1));
-  c.talk.begin(at_ms(2));
+  c.talk.begin(at_ms(1), at_ms(1));
+  c.talk.begin(at_ms(2), at_ms(2));
   EXPECT_FALSE(c.talk.ready(at_ms(3)));
+  EXPECT_EQ(c.talk.unanswered_since(), at_ms(1));
   EXPECT_EQ(c.said(), request({"LOCK", "p/7.1.0", "OWNER", "0"}) + request({"LOCK", "p/7.1.1", "OWNER", "1"}));
   EXPECT_TRUE(c.hear(":5\r\n", 10).ok());
   EXPECT_EQ(c.said(), request({"UNLOCK", "p/7.1.0", "OWNER", "0"}));
@@ -116,16 +117,18 @@ TEST(BenchTalk, APairInEachLane) {
   EXPECT_EQ(c.said(), request({"UNLOCK", "p/7.1.1", "OWNER", "1"}));
   EXPECT_TRUE(c.talk.ready(at_ms(20)));
   EXPECT_EQ(c.tally.pairs(), 1u);
+  EXPECT_EQ(c.talk.unanswered_since(), at_ms(20)) << "the release of the second lane";
   EXPECT_TRUE(c.hear(":0\r\n", 30).ok());
   EXPECT_TRUE(c.talk.idle());
+  EXPECT_EQ(c.talk.unanswered_since(), TimePoint::max());
   EXPECT_EQ(c.tally.pairs(), 2u);
   EXPECT_TRUE(c.tally.clean());
 }
 
 TEST(BenchTalk, WaitsForItsTurnAtAContendedName) {
   Talk c(2, 1);
-  c.talk.begin(at_ms(1));
-  c.talk.begin(at_ms(1));
+  c.talk.begin(at_ms(1), at_ms(1));
+  c.talk.begin(at_ms(1), at_ms(1));
   EXPECT_EQ(c.said(), request({"LOCK", "p/0", "OWNER", "0", "ASYNC", "REQ", "0.1"}) +
                           request({"LOCK", "p/0", "OWNER", "1", "ASYNC", "REQ", "1.1"}));
   EXPECT_TRUE(c.hear(":5\r\n+QUEUED\r\n", 10).ok());
@@ -140,7 +143,7 @@ TEST(BenchTalk, WaitsForItsTurnAtAContendedName) {
 
 TEST(BenchTalk, ARefusalPausesTheLane) {
   Talk c(1);
-  c.talk.begin(at_ms(1));
+  c.talk.begin(at_ms(1), at_ms(1));
   EXPECT_TRUE(c.hear("-LIMIT too many holds\r\n", 10).ok());
   EXPECT_TRUE(c.talk.idle());
   EXPECT_FALSE(c.talk.ready(at_ms(11)));
@@ -150,8 +153,8 @@ TEST(BenchTalk, ARefusalPausesTheLane) {
 
 TEST(BenchTalk, LeavesAMemberThatHasNoQuorum) {
   Talk c(2);
-  c.talk.begin(at_ms(1));
-  c.talk.begin(at_ms(1));
+  c.talk.begin(at_ms(1), at_ms(1));
+  c.talk.begin(at_ms(1), at_ms(1));
   EXPECT_FALSE(c.hear("-NOQUORUM no majority answers\r\n", 10).ok());
   c.talk.lost("the connection was lost");
   EXPECT_TRUE(c.talk.idle());
@@ -160,7 +163,7 @@ TEST(BenchTalk, LeavesAMemberThatHasNoQuorum) {
   c.talk.connected({"HELLO", "3"});
   EXPECT_TRUE(c.hear("%0\r\n", 20).ok());
   c.said();
-  c.talk.begin(at_ms(20));
+  c.talk.begin(at_ms(20), at_ms(20));
   EXPECT_THAT(c.said(), HasSubstr("p/7.2.")) << "the old session may still hold the old names";
   EXPECT_THAT(c.tally.json(asked({}), 0, false),
               HasSubstr("\"errors\":{\"LOCK answered NOQUORUM\":1,\"LOCK: the connection was lost\":1}"));
@@ -170,7 +173,7 @@ TEST(BenchTalk, WhatIsNoAnswerEndsTheConnection) {
   EXPECT_FALSE(Talk(1).hear(":1\r\n", 1).ok()) << "a reply to nothing";
   EXPECT_FALSE(Talk(1).hear("?\r\n", 1).ok());
   Talk c(1);
-  c.talk.begin(at_ms(1));
+  c.talk.begin(at_ms(1), at_ms(1));
   EXPECT_FALSE(c.hear("%0\r\n", 1).ok());
 }
 
@@ -184,7 +187,7 @@ TEST(BenchOpenLoop, AStallIsSeenByAllThatWereDueInIt) {
     if (us == 300'000) us = 800'000;  // the stall
     if (!c.talk.idle()) static_cast<void>(c.talk.received(":1\r\n", at(microseconds(us))));
     if (const auto due = schedule.due(); due && *due <= at(microseconds(us)) && c.talk.ready(at(microseconds(us)))) {
-      c.talk.begin(*due);
+      c.talk.begin(*due, at(microseconds(us)));
       schedule.took();
     }
   }

@@ -3,7 +3,7 @@ import json
 import signal
 import unittest
 
-from kit import Case
+from kit import Case, Node
 
 
 class Bench(Case):
@@ -65,6 +65,18 @@ class Bench(Case):
         self.assertGreaterEqual(told["reconnects"], 1)
         self.assertTrue(all("connection was lost" in kind for kind in told["errors"]), told["errors"])
         self.assertGreater(told["pairs"], 0)
+
+    def test_a_server_that_is_silent_is_left_for_another(self):
+        silent = self.start_node()
+        other = Node(self.place / "other").start()
+        self.addCleanup(other.kill)
+        bench = self.start_bench("--connections", "24", "--duration", "24h", "--timeout", "1s", "--server", f"{silent.url},{other.url}")
+        silent.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(silent.process.send_signal, signal.SIGCONT)
+        other.wait_info("connected_clients", lambda clients: clients >= 25, seconds=30)  # all, and this one
+        bench.send_signal(signal.SIGINT)
+        told, _ = self.result(bench, status=1)
+        self.assertTrue(told["errors"] and all("no answer in time" in kind for kind in told["errors"]), told["errors"])
 
     def test_a_server_that_does_not_come_back(self):
         self.start_node()
