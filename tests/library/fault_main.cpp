@@ -14,6 +14,7 @@
 
 int main(int argc, char** argv) {
   using namespace cleat::tests;
+  using namespace std::string_view_literals;
   if (argc < 2 || argc > 3) {
     std::fprintf(stderr, "usage: library_faults MINUTES [SEED]\n");
     return 64;
@@ -26,7 +27,8 @@ int main(int argc, char** argv) {
     std::mt19937_64 random(seed);
     const auto below = [&random](uint32_t n) { return std::uniform_int_distribution<uint32_t>(0, n - 1)(random); };
     const FaultPlan plan{.seed = seed,
-                         .primitive = std::array<const char*, 3>{"mutex", "recursive", "shared"}[below(3)],
+                         .primitive = std::string(std::array{"mutex"sv, "recursive"sv, "shared"sv, "task"sv, "token"sv,
+                                                             "mixed"sv}[below(6)]),
                          .duration = std::chrono::seconds(20),
                          .cluster = below(2) == 0,
                          .workers = 2 + below(4),

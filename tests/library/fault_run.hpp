@@ -15,7 +15,7 @@ namespace cleat::tests {
 struct FaultPlan {
   uint64_t seed = 0;
   std::string primitive = "mutex";            // recursive, shared
-  std::chrono::milliseconds duration{2'500};  // from the first grant on
+  std::chrono::milliseconds duration{1'500};  // from the first grant on
   bool cluster = false;                       // three members instead of one
   uint32_t workers = 3;
   uint32_t threads = 4;  // of each worker, which has one Client

@@ -38,13 +38,21 @@ TEST(FaultTest, SharedMutexOfPrograms) {
   run_and_expect_nothing({.primitive = "shared"});
 }
 
-TEST(FaultTest, MutexOfThreeMembers) {
-  run_and_expect_nothing({.primitive = "mutex", .cluster = true, .ttl = 1'000ms});
+TEST(FaultTest, GrantsOfTasks) {
+  run_and_expect_nothing({.primitive = "task"});
+}
+
+TEST(FaultTest, TokenLocks) {
+  run_and_expect_nothing({.primitive = "token"});
+}
+
+TEST(FaultTest, AllKindsOnTheSameNamesOfThreeMembers) {
+  run_and_expect_nothing({.primitive = "mixed", .cluster = true, .ttl = 1'000ms});
 }
 
 // What the runs above are worth: programs that believe for longer than the library says are found.
 TEST(FaultTest, ALengthenedDeadlineIsFound) {
-  FaultPlan plan{.primitive = "mutex", .duration = 20s, .lengthened = 1'000ms};
+  FaultPlan plan{.duration = 20s, .lengthened = 1'000ms};
   plan.seed = seed();
   const FaultReport report = run_faults(plan);
   std::cout << "seed " << plan.seed << ": " << report.wrong.substr(0, report.wrong.find('\n')) << "\n";
