@@ -12,7 +12,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "real"))
 from node import CLEAT, ROOT, Node  # noqa: E402
 
 BUILD = CLEAT.parent
-CCACHE = [f"-DCMAKE_CXX_COMPILER_LAUNCHER={path}" for path in [shutil.which("ccache")] if path]
+LAUNCHER = [path for path in [shutil.which("ccache")] if path]
+CCACHE = [f"-DCMAKE_CXX_COMPILER_LAUNCHER={path}" for path in LAUNCHER]
 
 
 def run(*command, **more):
@@ -42,7 +43,12 @@ class Installed(unittest.TestCase):
     @classmethod
     def build_examples(cls, prefix, folder):
         run("cmake", "-S", cls.sources, "-B", folder, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}", *CCACHE)
-        run("ninja", "-C", folder)
+        run("ninja", "-C", folder, env=cls.cached(cls.place))
+
+    @staticmethod
+    def cached(base):
+        """For ccache: what was compiled at another place below another folder is the same."""
+        return {**os.environ, "CCACHE_BASEDIR": str(base), "CCACHE_NOHASHDIR": "1"}
 
     def test_what_is_installed(self):
         found = {str(path.relative_to(self.prefix)) for path in self.prefix.rglob("*") if path.is_file()}
@@ -64,11 +70,14 @@ class Installed(unittest.TestCase):
         self.assertNotRegex(needed, r"libfmt|libspdlog|libssl|libcrypto")
 
     def test_each_header_stands_alone_and_pkg_config_is_enough(self):
-        flags = run("pkg-config", "--cflags", "--libs", "cleat", env=self.environment).split()
+        cflags = run("pkg-config", "--cflags", "cleat", env=self.environment).split()
+        alone = self.place / "alone.cpp"
         for header in sorted((self.prefix / "include/cleat").glob("*.hpp")):
-            run("g++", "-std=c++20", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-include", f"cleat/{header.name}", "-x", "c++",
-                "/dev/null", *flags)
+            alone.write_text(f"#include <cleat/{header.name}>\n")
+            run(*LAUNCHER, "g++", "-std=c++20", "-Wall", "-Wextra", "-Werror", "-c", alone, "-o", alone.with_suffix(".o"), *cflags,
+                cwd=self.place, env=self.cached(self.place))
         made = self.place / "with_pkg_config"
+        flags = run("pkg-config", "--cflags", "--libs", "cleat", env=self.environment).split()
         run("g++", "-std=c++20", self.sources / "run_once.cpp", "-o", made, *flags)
         self.assertIn("made here", self.run_once(made, "pkg-config"))
 
@@ -83,9 +92,8 @@ class Installed(unittest.TestCase):
     def test_the_library_alone_and_shared_needs_nothing_but_a_compiler(self):
         build, prefix, built = self.place / "alone", self.place / "shared", self.place / "with_shared"
         without = [f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in ("fmt", "spdlog", "OpenSSL")]
-        cached = {**os.environ, "CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1"}  # as tools/build.sh: no file is compiled twice
         run("cmake", "-S", ROOT, "-B", build, "-G", "Ninja", "-DCLEAT_LIBRARY_ONLY=ON", "-DBUILD_SHARED_LIBS=ON", *without)
-        run("ninja", "-C", build, "cleat_library", env=cached)
+        run("ninja", "-C", build, "cleat_library", env=self.cached(ROOT))
         run("cmake", "--install", build, "--prefix", prefix, "--component", "library")
         self.build_examples(prefix, built)
         self.assertIn("\tlibcleat.so.0.1 => ", run("ldd", built / "run_once"))
@@ -102,7 +110,7 @@ class Installed(unittest.TestCase):
         self.assertEqual(asks.count("\n"), 2, asks)
         (folder / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.16)\nproject(asks CXX)\nadd_executable(program testing.cpp)\n" + asks)
         run("cmake", "-S", folder, "-B", folder / "build", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={self.prefix}", *CCACHE)
-        run("ninja", "-C", folder / "build")
+        run("ninja", "-C", folder / "build", env=self.cached(self.place))
         self.assertEqual(run(folder / "build/program"), "all is as expected\n")
         flags = run("pkg-config", "--libs", "cleat-testing", env=self.environment).split()
         run("g++", *(folder / "build/CMakeFiles/program.dir").glob("*.o"), "-o", folder / "linked", *flags)
