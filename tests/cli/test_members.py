@@ -401,7 +401,7 @@ class Learning(Several):
         wait_for(lambda: ["SESSION", "KEEPALIVE"] in self.said, "a keep-alive")
         first.close()
         wait_for(lambda: second.connections, "the other member")
-        wait_for(lambda: ["SESSION", "ATTACH", "7", "k"] in self.said, "it to attach")
+        wait_for(lambda: ["SESSION", "ATTACH", "7", "k", "TAKEOVER"] in self.said, "it to attach")
         wait_for(lambda: self.said.count(["SESSION", "KEEPALIVE"]) >= 6, "keep-alives")
         self.assertFalse((self.place / "terms").exists())
         wrapper.terminate()

@@ -129,7 +129,7 @@ class Odd(Scripted):
 
     def test_the_session_is_gone(self):
         def gone(c, words):
-            if "KEEPALIVE" in words:
+            if "KEEPALIVE" in words or "ATTACH" in words:
                 c.say(b"-NOSESSION session 7 has ended: open a new one\r\n")
                 return True
         wrapper = self.run_against(gone, wishes=("tell",))
