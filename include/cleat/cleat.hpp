@@ -7,5 +7,6 @@
 #include "cleat/grant.hpp"
 #include "cleat/hold.hpp"
 #include "cleat/mutex.hpp"
+#include "cleat/rank.hpp"
 #include "cleat/striped.hpp"
 #include "cleat/token_lock.hpp"

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cleat/boot_clock.hpp"
 #include "cleat/error.hpp"
+#include "cleat/rank.hpp"
 
 namespace cleat {
 
@@ -17,6 +19,20 @@ class Engine;
 namespace testing {
 class FakeService;
 }
+
+// What happened to a Client.
+struct ClientEvent {
+  enum class Kind {
+    connected,     // and the session is known there: at the beginning, and after each disconnected
+    disconnected,  // or could not connect; it tries again by itself, elsewhere if there are several servers
+    session_lost,  // all that was held is lost; a new session follows
+    refused,       // every server refuses us; the calls that wait end with it
+    clock_rate,  // a server's clock and ours differ by more than half of what deadlines allow for; told once a session
+  };
+  Kind kind;
+  std::string server;   // HOST:PORT
+  std::string message;  // why, for people; empty where there is nothing to say
+};
 
 struct Options {
   // HOST:PORT, [IPV6]:PORT or HOST (port 7420). One that answers is enough, it tells of the others.
@@ -31,6 +47,12 @@ struct Options {
   std::chrono::milliseconds connect_timeout{5'000};
   // The destructor waits at most so long for the service to confirm that all is let go.
   std::chrono::milliseconds close_timeout{2'000};
+  // For logs and metrics. Called on the Client's thread, or one that is inside of a call of the library: it must not
+  // block, throw, nor lock anything of this Client.
+  std::function<void(const ClientEvent&)> on_event{};
+  // A thread takes locks against their ranks (LockOptions::rank). Called on that thread, before it waits: may throw,
+  // out of its lock(), or return, then it waits after all. Empty: the process ends with the message.
+  std::function<void(const RankViolation&)> on_rank_violation{};
 };
 
 // One session with the service: everything locked through it lives as long as this program gives signs of life. Owns

@@ -11,6 +11,7 @@
 
 #include "cleat/client.hpp"
 #include "cleat/hold.hpp"
+#include "cleat/rank.hpp"
 
 namespace cleat {
 
@@ -22,6 +23,10 @@ struct LockOptions {
   int priority = 0;                       // 0 to 9, higher goes first
   std::chrono::milliseconds max_hold{0};  // ends a hold this long after its grant; 0: never
   std::chrono::milliseconds delay{0};     // after an unclean loss, keeps others out for so long
+  // Where it stands among locks that one thread takes (cleat/rank.hpp, Options::on_rank_violation); 0: not checked.
+  // Calls that wait are checked, calls that only try are not, so std::scoped_lock of several is never wrong; nor are
+  // those of tasks (cleat/grant.hpp), of which it is not known who makes them.
+  Rank rank{};
 };
 
 // How long a call waits in the queue. Times are of the Client's clock, which is boot_clock (but for a test's,

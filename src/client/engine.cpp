@@ -133,10 +133,15 @@ void Engine::turn() {
   Session& session = io_->session();
   while (const auto notice = session.next_notice()) {
     table_.on_notice(session, *notice, now);
+    tell(*notice);
+    if (notice->kind == Notice::Kind::kDisconnected) connected_ = false;
     if (notice->kind == Notice::Kind::kOpened || session.over()) {
       const std::lock_guard guard(mutex_);
       session_id_ = session.over() ? std::string() : session.id();
     }
+  }
+  if (!std::exchange(connected_, session.connected()) && connected_) {
+    tell(ClientEvent::Kind::connected, session.server().text(), {});
   }
   table_.tick(session, now);
   if (close_by_) {
@@ -146,6 +151,25 @@ void Engine::turn() {
     new_session(now);
   }
   io_->drive(now);
+}
+
+void Engine::tell(const Notice& notice) const {
+  switch (notice.kind) {
+    case Notice::Kind::kDisconnected:
+      return tell(ClientEvent::Kind::disconnected, notice.server, notice.status.message());
+    case Notice::Kind::kSessionLost:
+      return tell(ClientEvent::Kind::session_lost, notice.server, notice.status.message());
+    case Notice::Kind::kRefused:
+      return tell(ClientEvent::Kind::refused, notice.server, notice.status.message());
+    case Notice::Kind::kClockRate:
+      return tell(ClientEvent::Kind::clock_rate, io_->session().server().text(), notice.status.message());
+    default:
+      return;
+  }
+}
+
+void Engine::tell(ClientEvent::Kind kind, const std::string& server, const std::string& message) const {
+  if (options_.on_event) options_.on_event({.kind = kind, .server = server, .message = message});
 }
 
 void Engine::take_jobs(TimePoint now) {

@@ -40,6 +40,7 @@ class Engine {
   void check_process() const;  // throws Error (errc::forked)
   std::string session_id() const;
   TimePoint now() const { return clock_->now(); }
+  const Options& options() const { return options_; }
 
   // ---- the runner, one call at a time
 
@@ -61,6 +62,8 @@ class Engine {
 
   bool post(Job& job);  // takes it; false: it is left as it was
   void take_jobs(TimePoint now);
+  void tell(const Notice& notice) const;
+  void tell(ClientEvent::Kind kind, const std::string& server, const std::string& message) const;
   void new_session(TimePoint now);
 
   const Options options_;
@@ -78,6 +81,7 @@ class Engine {
   Random random_;
   LockTable table_;
   std::unique_ptr<SessionIo> io_;
+  bool connected_ = false;  // as the user was told
   std::optional<TimePoint> close_by_;
   bool over_ = false;
 };

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "client/rank_check.hpp"
+
 namespace cleat::client {
 
 const std::string& this_owner() {
@@ -61,10 +63,13 @@ bool LockHandle::acquire(bool shared, Wait wait) {
   engine_->check_process();
   if (const Own own = enter_again(!wait.only_try && !wait.within && !wait.time); own != Own::kNone)
     return own == Own::kEntered;
+  const Rank& rank = options_.rank;
+  if (rank.value != 0 && !wait.only_try) check_rank(name_, rank, engine_->options().on_rank_violation);
   const AttemptPtr attempt = this->attempt(this_owner(), shared, wait);
   engine_->acquire(attempt);
   if (attempt->error) throw Error(*attempt->error, attempt->message);
   if (!attempt->hold) return false;
+  if (rank.value != 0) note_rank(attempt->hold, rank);
   const std::lock_guard guard(mutex_);
   held_[attempt->owner] = {.hold = attempt->hold, .shared = shared, .depth = 1};
   return true;
@@ -82,6 +87,7 @@ void LockHandle::release(bool shared) noexcept {
     hold = std::move(it->second.hold);
     held_.erase(it);
   }
+  if (options_.rank.value != 0) forget_rank(hold);
   hold->release();
   engine_->release(std::move(hold));
 }

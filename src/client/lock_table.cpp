@@ -123,7 +123,7 @@ void LockTable::on_notice(Session& session, const Notice& notice, TimePoint now)
     case Notice::Kind::kSessionLost:
       return session_ended("the session ended: " + notice.status.message());
     case Notice::Kind::kUndecided:  // our requests have no deadline
-    case Notice::Kind::kClockRate:  // the service's log and INFO tell operators of it, too
+    case Notice::Kind::kClockRate:  // for the user
       return;
     case Notice::Kind::kClosed:
       return session_ended("the session was closed");
