@@ -176,9 +176,9 @@ def with_tsan(folder, name, layers, *cmake, **options):
     return run_ctest(folder, name, "-R", "^(" + "|".join(layers) + ")$", **options)
 
 
-# Snapshot files beside the pump, the server, the client, the library with a real server. raft_test, whose own threads are all of the Rust archive, would
+# Snapshot files beside the pump, the server, the client, the library with a real server and with the one in memory. raft_test, whose own threads are all of the Rust archive, would
 # spend minutes on reports to be suppressed: `make races` has it.
-WITH_THREADS = ["storage", "replica", "net", "server", "client", "library"]
+WITH_THREADS = ["storage", "replica", "net", "server", "client", "library", "fake"]
 
 
 def threads():

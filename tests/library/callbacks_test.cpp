@@ -103,20 +103,6 @@ TEST_F(RankTest, AHandlerThatThrowsKeepsTheLockFromBeingTaken) {
   EXPECT_EQ(service.state("low").holders, 0u);
 }
 
-TEST_F(RankTest, WithoutAHandlerTheProcessEnds) {
-  EXPECT_DEATH(
-      {
-        Client plain(service);
-        const LockOptions first{.rank = 1};
-        const LockOptions second{.rank = 2};
-        Mutex low(plain, "low", first);
-        Mutex high(plain, "high", second);
-        const std::lock_guard lock(high);
-        low.lock();
-      },
-      "cleat: lock 'low' .rank 1, .* is waited for while 'high' .rank 2, ");
-}
-
 struct EventTest : ::testing::Test {
   FakeService service;
   std::vector<ClientEvent::Kind> told;

@@ -4,13 +4,11 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <condition_variable>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -22,6 +20,7 @@
 #include "fenced_file.hpp"
 #include "network.hpp"
 #include "server_process.hpp"
+#include "temporary_folder.hpp"
 
 namespace cleat::tests {
 namespace {
@@ -128,17 +127,10 @@ std::string joined(const std::vector<std::string>& texts) {
 class Run {
  public:
   explicit Run(const FaultPlan& plan) : plan_(plan), random_(plan.seed), servers_(plan.cluster) {
-    char folder[] = "/tmp/cleat-library-faults-XXXXXX";
-    if (::mkdtemp(folder) == nullptr) throw std::runtime_error("no folder in /tmp");
-    folder_ = folder;
     for (uint32_t i = 0; i < plan_.workers; ++i) {
       places_.push_back(std::make_unique<Place>(servers_.ports()));
       start_worker(*places_.back());
     }
-  }
-  ~Run() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
   }
 
   FaultReport run() {
@@ -194,7 +186,7 @@ class Run {
                                               std::to_string(plan_.names),
                                               std::to_string(plan_.ttl.count()),
                                               std::to_string(plan_.lengthened.count()),
-                                              folder_ + "/registers"};
+                                              folder_.path("registers")};
     place.worker = std::make_unique<ChildProcess>(
         command, ChildProcess::Files{.input = input.get(), .output = hearing_.write_end()});
   }
@@ -281,7 +273,7 @@ class Run {
     options.servers = network.addresses();
     options.password = servers_.password();
     Client client(options);
-    const FencedFile file(folder_ + "/registers");
+    const FencedFile file(folder_.path("registers"));
     for (uint16_t i = 0; i < plan_.names; ++i) {
       Mutex mutex(client, "faults/" + std::to_string(i));
       const std::unique_lock lock(mutex, kEnd);
@@ -305,7 +297,7 @@ class Run {
 
   const FaultPlan plan_;
   std::mt19937_64 random_;
-  std::string folder_;
+  const TemporaryFolder folder_{"cleat-library-faults"};
   FaultReport report_;
   Servers servers_;
   Hearing hearing_;

@@ -1,4 +1,5 @@
-// What the library says to programs that use it wrongly.
+// What the library says to programs that use it wrongly, if they go on (death_test.cpp: if they do not), and to
+// children of fork(2).
 #include <cleat/cleat.hpp>
 
 #include <gmock/gmock.h>
@@ -15,8 +16,6 @@
 namespace cleat::tests {
 namespace {
 
-// The statements that die do so in a child of fork(2). It has no thread but one, like this process in that moment,
-// which keeps the server and ends it. What they held stays held until their sessions end: each has names of its own.
 struct MisuseTest : ::testing::Test {
   static void SetUpTestSuite() { server = std::make_unique<ServerProcess>(); }
   static void TearDownTestSuite() { server.reset(); }
@@ -24,61 +23,6 @@ struct MisuseTest : ::testing::Test {
   static std::unique_ptr<ServerProcess> server;
 };
 std::unique_ptr<ServerProcess> MisuseTest::server;
-
-TEST_F(MisuseTest, UnlockingWhatIsNotHeldEndsTheProcessWithAMessage) {
-  EXPECT_DEATH(
-      {
-        Client client("127.0.0.1:1");
-        Mutex mutex(client, "orders");
-        mutex.unlock();
-      },
-      "cleat::Mutex 'orders' unlocked by a thread that does not hold it");
-}
-
-TEST_F(MisuseTest, DestroyingWhatIsHeldEndsTheProcessWithAMessage) {
-  EXPECT_DEATH(
-      {
-        Client client(server->address());
-        auto mutex = std::make_unique<SharedMutex>(client, "destroyed");
-        mutex->lock_shared();
-        mutex.reset();
-      },
-      "cleat::SharedMutex 'destroyed' destroyed while thread t[0-9]+ holds it");
-}
-
-TEST_F(MisuseTest, UnlockingInAnotherModeEndsTheProcessWithAMessage) {
-  EXPECT_DEATH(
-      {
-        Client client(server->address());
-        SharedMutex mutex(client, "mode");
-        mutex.lock();
-        mutex.unlock_shared();
-      },
-      "unlocked in another mode");
-}
-
-TEST_F(MisuseTest, UnlockingWhatAnotherThreadHoldsEndsTheProcessWithAMessage) {
-  EXPECT_DEATH(
-      {
-        Client client(server->address());
-        Mutex mutex(client, "another's");
-        mutex.lock();
-        std::thread([&] { mutex.unlock(); }).join();
-      },
-      "cleat::Mutex 'another's' unlocked by a thread that does not hold it");
-}
-
-TEST_F(MisuseTest, UnlockingARecursiveMutexOnceTooOftenEndsTheProcessWithAMessage) {
-  EXPECT_DEATH(
-      {
-        Client client(server->address());
-        RecursiveMutex mutex(client, "too often");
-        mutex.lock();
-        mutex.lock();
-        for (int i = 0; i < 3; ++i) mutex.unlock();
-      },
-      "cleat::RecursiveMutex 'too often' unlocked by a thread that does not hold it");
-}
 
 TEST_F(MisuseTest, LockingInACallbackOfAStopTokenIsAnError) {
   Client client(server->address());
@@ -113,7 +57,7 @@ TEST_F(MisuseTest, LockingWhenTheClientIsGoneIsAnError) {
 
 TEST_F(MisuseTest, AChildOfForkWithAClientOfItsOwnIsAnotherProgram) {
 #ifdef __SANITIZE_THREAD__
-  GTEST_SKIP() << "TSan lets no child of a program with threads have threads";
+  GTEST_SKIP() << "TSan takes a child's threads for those of its parent that the child does not have";
 #endif
   Client client(server->address());
   Mutex mutex(client, "family");

@@ -77,11 +77,8 @@ std::string new_password() {
 }
 
 ServerProcess::ServerProcess(ServerSettings settings, bool start_now) : settings_(std::move(settings)) {
-  char folder[] = "/tmp/cleat-library-test-XXXXXX";
-  if (::mkdtemp(folder) == nullptr) throw std::runtime_error("no folder for the server's data in /tmp");
-  folder_ = folder;
   address_ = password().empty() ? own_address() : "";
-  const std::string password_file = folder_ + "/password";
+  const std::string password_file = folder_.path("password");
   std::ofstream(password_file) << password() << "\n";
   std::filesystem::permissions(password_file, std::filesystem::perms::owner_read);
   if (start_now) start();
@@ -89,8 +86,6 @@ ServerProcess::ServerProcess(ServerSettings settings, bool start_now) : settings
 
 ServerProcess::~ServerProcess() {
   kill();
-  std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
 }
 
 int ServerProcess::port() const {
@@ -103,13 +98,13 @@ void ServerProcess::start() {
 }
 
 void ServerProcess::launch() {
-  std::vector<std::string> command = {cleat_binary(),    "serve",    "--data",
-                                      folder_ + "/data", "--listen", password().empty() ? address_ : "0.0.0.0:0"};
-  if (!password().empty()) command.insert(command.end(), {"--password-file", folder_ + "/password", "--insecure"});
+  std::vector<std::string> command = {cleat_binary(),       "serve",    "--data",
+                                      folder_.path("data"), "--listen", password().empty() ? address_ : "0.0.0.0:0"};
+  if (!password().empty()) command.insert(command.end(), {"--password-file", folder_.path("password"), "--insecure"});
   command.insert(command.end(), settings_.options.begin(), settings_.options.end());
   std::string ready_name;
   ready_ = ready_socket(ready_name);
-  const client::Fd log(::open((folder_ + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  const client::Fd log(::open(folder_.path("log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   process_ = std::make_unique<ChildProcess>(command, ChildProcess::Files{.output = log.get(), .errors = log.get()},
                                             std::vector<std::string>{"NOTIFY_SOCKET=" + ready_name});
 }
@@ -136,7 +131,7 @@ void ServerProcess::kill() {
 
 void ServerProcess::forget() {
   kill();
-  std::filesystem::remove_all(folder_ + "/data");
+  std::filesystem::remove_all(folder_.path("data"));
 }
 
 void ServerProcess::pause() {
@@ -148,7 +143,7 @@ void ServerProcess::go_on() {
 
 std::string ServerProcess::operator()(const std::string& arguments) {
   std::string command = cleat_binary() + " " + arguments + " --server " + address_;
-  if (!password().empty()) command += " --password-file " + folder_ + "/password";
+  if (!password().empty()) command += " --password-file " + folder_.path("password");
   FILE* out = ::popen((command + " 2>&1").c_str(), "r");
   if (out == nullptr) throw std::runtime_error("can't run " + command);
   std::string said;
@@ -160,7 +155,7 @@ std::string ServerProcess::operator()(const std::string& arguments) {
 
 std::string ServerProcess::log() const {
   std::ostringstream out;
-  out << std::ifstream(folder_ + "/log").rdbuf();
+  out << std::ifstream(folder_.path("log")).rdbuf();
   return out.str();
 }
 

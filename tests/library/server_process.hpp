@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "child_process.hpp"
+#include "temporary_folder.hpp"
 
 namespace cleat::tests {
 
@@ -41,7 +42,7 @@ class ServerProcess {
   std::string log() const;                               // of all its lives
 
  private:
-  std::string folder_;
+  const TemporaryFolder folder_{"cleat-library-test"};
   ServerSettings settings_;
   std::string address_;
   client::Fd ready_;  // where it tells that it listens
