@@ -1,9 +1,11 @@
 """The stages of tests/run: how each is built, run and counted."""
 import collections
+import json
 import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import xml.etree.ElementTree as xml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -195,6 +197,32 @@ def races():
     return with_tsan("build/races", "races", layers, "-DCLEAT_ENGINE_TSAN=ON", *rust, TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1")
 
 
+def checker():
+    """The judge of the fault campaign, which is a Go program, counts by its own tests."""
+    sys.path.insert(0, str(ROOT / "tests" / "fault"))
+    import programs
+    try:
+        go = programs.go()
+    except programs.Missing as why:
+        return Counted(skipped=1, notes=[f"skipped the checker of histories: {why}"])
+    counted = Counted()
+    for name in programs.GO_PROGRAMS:
+        folder = ROOT / "tests" / "fault" / name
+        unformatted = subprocess.run(["gofmt", "-l", "."], cwd=folder, capture_output=True, text=True).stdout
+        vetted = subprocess.run([go, "vet", "./..."], cwd=folder, env=programs.GO_ENVIRONMENT)
+        good = not unformatted and vetted.returncode == 0
+        counted += Counted(passed=1) if good else Counted(failed=1, notes=[f"FAILED go vet and gofmt of {name} {unformatted}"])
+    tested = subprocess.run([go, "test", "-json", "./..."], cwd=ROOT / "tests" / "fault" / "check", env=programs.GO_ENVIRONMENT, stdout=subprocess.PIPE, text=True)
+    events = [json.loads(line) for line in tested.stdout.splitlines()]
+    for event in events:
+        if event["Action"] in ("pass", "fail", "skip") and "Test" in event:
+            counted += Counted(passed=event["Action"] == "pass", failed=event["Action"] == "fail", skipped=event["Action"] == "skip")
+    if tested.returncode != 0:
+        counted.failed = max(1, counted.failed)
+        counted.notes += [event["Output"].rstrip() for event in events if event["Action"] == "output"][-60:]
+    return counted
+
+
 def tidy():
     """clang-tidy counts as one check; its findings are shown."""
     build("build/asan", ["check_layers"], "-DCLEAT_SANITIZE=address,undefined")
@@ -217,6 +245,7 @@ def fuzz():
 STAGES = {
     "static": Stage("formats, paths, scripts", static),
     "unit": Stage("unit, scenario and simulator tests under ASan and UBSan", unit),
+    "checker": Stage("the checker of the fault campaign", checker),
     "process": Stage("real processes, real clients, real disks", process),
     "threads": Stage("the parts with threads under TSan", threads),
     "fuzz": Stage("a slice of every fuzzer", fuzz),

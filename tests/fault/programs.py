@@ -11,6 +11,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILT = ROOT / "build" / "fault-programs"
 GO_ENVIRONMENT = dict(os.environ, GOTOOLCHAIN="local", GOFLAGS="-mod=readonly -buildvcs=false")
+# Folders here that are Go modules of their own.
+GO_PROGRAMS = ["check"]
 PYTHON = ROOT / "build" / "real" / "venv" / "bin" / "python"
 
 
@@ -47,9 +49,8 @@ def build(note=print):
     BUILT.mkdir(parents=True, exist_ok=True)
     note("taking the recipe out of docs/recipes/python.md")
     recipes().extract("python.md", BUILT / "recipes")
-    for name in ("check", "client_go"):
-        if (HERE / name / "go.mod").exists():
-            go_build(name, note)
+    for name in GO_PROGRAMS:
+        go_build(name, note)
 
 
 def client(language):

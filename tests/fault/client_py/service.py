@@ -142,7 +142,7 @@ class Service:
     def lock_by_token(self, name, mode, wait_ms, again):
         token = uuid.uuid4().hex
         command = ("LOCK", name, mode, "TOKEN", token, "TTL", self.ttl_ms, "WAIT", wait_ms, "FULL")
-        known = {"mode": mode, "wait_ms": wait_ms, "token": True}
+        known = {"mode": mode, "wait_ms": wait_ms, "token": token}
         operation = self.history.call("lock", name, **known)
         sent = boot_clock()
         answer = self.decided(operation, lambda: self.line.ask(*command, until=self.patience(8)))
