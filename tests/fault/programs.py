@@ -12,7 +12,7 @@ ROOT = HERE.parent.parent
 BUILT = ROOT / "build" / "fault-programs"
 GO_ENVIRONMENT = dict(os.environ, GOTOOLCHAIN="local", GOFLAGS="-mod=readonly -buildvcs=false")
 # Folders here that are Go modules of their own.
-GO_PROGRAMS = ["check"]
+GO_PROGRAMS = ["check", "client_go"]
 PYTHON = ROOT / "build" / "real" / "venv" / "bin" / "python"
 
 
@@ -59,6 +59,9 @@ def client(language):
         if not PYTHON.exists():
             raise Missing("needs redis-py: tests/real/prepare.sh")
         return ["env", f"PYTHONPATH={BUILT / 'recipes'}", "PYTHONDONTWRITEBYTECODE=1", str(PYTHON), str(HERE / "client_py" / "client.py")]
+    if language == "go":
+        go()
+        return [str(BUILT / "client_go")]
     raise Missing(f"there is no client in {language}")
 
 
