@@ -26,9 +26,12 @@ class Cluster:
     def choose_addresses(self, name):
         self.listens[name], self.peers[name] = own_addresses(2)
 
+    def data_of(self, name):
+        return self.folder / name
+
     def make(self, name, *options):
         """A member, not started yet; options beside those of all, in place of the founding list."""
-        node = Node(self.folder / name, "--name", name, *(options or self.founding), *self.options, listen=self.listens[name])
+        node = Node(self.data_of(name), "--name", name, *(options or self.founding), *self.options, listen=self.listens[name])
         self.members[name] = node
         return node
 
@@ -125,6 +128,20 @@ def status(node):
         found = wire.as_map(connection.do("MEMBERS", "STATUS"))
     found["members"] = {m["name"]: m for m in map(wire.as_map, found["members"])}
     return found
+
+
+def digests(cluster):
+    """Of all members, once they have applied the same entry."""
+
+    def same_entry():
+        told = []
+        for node in cluster.alive():
+            with node.connect() as connection:
+                lines = dict(line.split(":") for line in connection.do("INFO", "digest").split("\r\n") if ":" in line)
+            told.append((lines["digest_applied"], lines["digest"]))
+        return {digest for _, digest in told} if len({applied for applied, _ in told}) == 1 else None
+
+    return wait_until(same_entry, 10, "all members to be equally far")
 
 
 def answers(node):

@@ -2,6 +2,7 @@
 process. Cuts drop packets without a word, as a dead switch does. Needs root."""
 import contextlib
 import ctypes
+import json
 import os
 import subprocess
 import threading
@@ -47,7 +48,7 @@ def check(result):
 
 
 def run(*command, **more):
-    subprocess.run([str(c) for c in command], check=True, capture_output=True, text=True, **more)
+    return subprocess.run([str(c) for c in command], check=True, capture_output=True, text=True, **more)
 
 
 class Space:
@@ -98,12 +99,12 @@ class Network:
 
     def __enter__(self):
         try:
-            hub = self.make_space()
-            with hub:
+            self.hub = self.make_space()
+            with self.hub:
                 run("ip", "link", "add", "hub", "type", "bridge")
                 run("ip", "link", "set", "hub", "up")
             for name in self.names:
-                self.plug_in(name, hub)
+                self.plug_in(name)
         except BaseException:
             self.open.close()
             raise
@@ -117,9 +118,9 @@ class Network:
         self.open.callback(space.close)
         return space
 
-    def plug_in(self, name, hub):
+    def plug_in(self, name):
         space = self.spaces[name] = self.make_space()
-        with hub:
+        with self.hub:
             run("ip", "link", "add", f"to-{name}", "type", "veth", "peer", "name", "wire", "netns", space.path)
             run("ip", "link", "set", f"to-{name}", "master", "hub", "up")
         with space:
@@ -131,26 +132,50 @@ class Network:
         with self.spaces[name]:
             run("nft", "-f", "-", input=text)
 
-    def cut(self, sender, receiver):
+    def drop(self, receiver, matching, cuts="cuts", verdict="drop"):
+        """Of what arrives there."""
+        self.rules(receiver, f"add rule ip cuts {cuts} {matching} counter {verdict}")
+
+    def cut(self, sender, receiver, cuts="cuts"):
         """What `sender` says does not reach `receiver` any more; the other direction stays."""
-        self.rules(receiver, f"add rule ip cuts cuts ip saddr {self.addresses[sender]} drop")
+        self.drop(receiver, f"ip saddr {self.addresses[sender]}", cuts)
 
-    def cut_both(self, one, other):
-        self.cut(one, other)
-        self.cut(other, one)
+    def cut_both(self, one, other, cuts="cuts"):
+        self.cut(one, other, cuts)
+        self.cut(other, one, cuts)
 
-    def cut_off(self, name, others):
+    def cut_off(self, name, others, cuts="cuts"):
         for other in others:
-            self.cut_both(name, other)
+            self.cut_both(name, other, cuts)
 
-    def mute(self, sender, receiver):
+    def mute(self, sender, receiver, cuts="cuts"):
         """Half open: of what goes between two members only the connection that `sender` made is cut, by which it speaks.
         What `receiver` says arrives, and is acknowledged."""
-        self.rules(receiver, f"add rule ip cuts cuts ip saddr {self.addresses[sender]} tcp dport {PEER_PORT} drop")
+        self.drop(receiver, f"ip saddr {self.addresses[sender]} tcp dport {PEER_PORT}", cuts)
 
-    def mend(self):
+    def mend(self, cuts="cuts"):
         for name in self.names:
-            self.rules(name, "flush chain ip cuts cuts")
+            self.rules(name, f"flush chain ip cuts {cuts}")
+
+    # Cuts of their own name are mended without those of others.
+
+    def begin_cuts(self, cuts):
+        for name in self.names:
+            self.rules(name, f"add chain ip cuts {cuts} {{ type filter hook input priority 0; }}")
+
+    def end_cuts(self, cuts):
+        for name in self.names:
+            self.rules(name, f"flush chain ip cuts {cuts}\ndelete chain ip cuts {cuts}")
+
+    def packets_met(self, cuts):
+        """How many packets met a rule of these cuts since it was laid."""
+        met = 0
+        for space in self.spaces.values():
+            with space:
+                listed = run("nft", "-j", "list", "chain", "ip", "cuts", cuts).stdout
+            rules = [each["rule"]["expr"] for each in json.loads(listed)["nftables"] if "rule" in each]
+            met += sum(part["counter"]["packets"] for rule in rules for part in rule if "counter" in part)
+        return met
 
 
 class Machine(Node):
@@ -213,7 +238,7 @@ class MachineCluster(Cluster):
         self.listens[name], self.peers[name] = f"{address}:{CLIENT_PORT}", f"{address}:{PEER_PORT}"
 
     def make(self, name, *options):
-        node = Machine(self.network.spaces[name], self.password_file, self.folder / name, "--name", name,
+        node = Machine(self.network.spaces[name], self.password_file, self.data_of(name), "--name", name,
                        *(options or self.founding), *self.options, listen=self.listens[name])
         node.name = name
         self.members[name] = node

@@ -2,23 +2,21 @@
 forwarded. The others go on, and nothing is done twice."""
 import contextlib
 import os
-import pathlib
 import random
 import shutil
-import subprocess
 import threading
 import time
 
 import pytest
 
 import disk
+import levers
 import wire
 from cluster import Cluster, answers, status
 from ledger import Fences
 from node import wait_until
 from load import Inside, Worker, end_all
 
-HERE = pathlib.Path(__file__).resolve().parent
 NO_DISK = disk.why_not()
 NOT_NOW = ("NOQUORUM", "UNKNOWN")
 
@@ -54,18 +52,15 @@ class FaultySyncs(Cluster):
     """Each member's syncs can be made slow or failing."""
 
     def start(self):
-        library = self.folder / "syncs.so"
-        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, HERE / "syncs.c", "-ldl"], check=True)
-        self.library = library
+        self.library = levers.build(self.folder)
+        self.levers = {}
         return super().start()
 
     def make(self, name, *options):
         node = super().make(name, *options)
-        node.environment.update(LD_PRELOAD=str(self.library), CLEAT_TEST_SYNCS=str(self.syncs(node)))
+        self.levers[name] = levers.Levers(self.library, self.folder / f"{name}.levers")
+        node.environment.update(self.levers[name].environment)
         return node
-
-    def syncs(self, node):
-        return self.folder / f"{node.name}.syncs"
 
 
 @pytest.fixture
@@ -82,7 +77,7 @@ def test_slow_disk_on_the_leader(faulty):
     slow = faulty.leader()
     through = others_than(faulty, slow)[0]
     lock_and_unlock(through)
-    faulty.syncs(slow).write_text("slow 90")
+    faulty.levers[slow.name].slow_syncs(90)
     began = time.monotonic()
     while faulty.leader() is slow:
         lock_and_unlock(through)
@@ -96,7 +91,7 @@ def test_slow_disk_on_the_leader(faulty):
     assert times[50] < 0.09, f"a LOCK and UNLOCK still take {times[50]:.3f} s"
     wait_until(lambda: time.monotonic() - began > 1.0, what="a second to pass")
     assert faulty.wait_one_leader() is leader
-    faulty.syncs(slow).unlink()
+    faulty.levers[slow.name].slow_syncs(0)
     wait_until(lambda: status(slow)["applied"] >= status(leader)["commit"], what="the slow one to catch up")
 
 
@@ -108,13 +103,13 @@ def test_failed_sync(faulty, which):
     through = others_than(faulty, leader, fails)[0]
     with through.connect() as connection:
         fence = connection.do("LOCK", "kept", "TOKEN", "t", "TTL", "600000")
-    faulty.syncs(fails).write_text("fail")
+    faulty.levers[fails.name].fail_syncs()
     lock_and_unlock(through)
     assert fails.process.wait(timeout=10) != 0
     assert "sync" in fails.log().lower()
     for _ in range(20):
         lock_and_unlock(through)
-    faulty.syncs(fails).unlink()
+    faulty.levers[fails.name].fail_syncs(False)
     fails.launch().wait_ready()
     wait_until(lambda: answers(fails), what="it to serve again")
     with fails.connect() as connection:

@@ -3,7 +3,7 @@ next feature level. Nobody sees a failed command, no hold is lost, and the new r
 import os
 import time
 
-from cluster import status
+from cluster import digests, status
 from load import Load
 from node import CLEAT, CLEAT_NEXT, wait_until
 
@@ -28,20 +28,6 @@ def restart(cluster, node, binary=CLEAT):
 def lag(cluster, node):
     leader = cluster.leader()
     return status(leader)["members"][node.name]["lag"] if leader else None
-
-
-def digests(cluster):
-    """Of all members, once they have applied the same entry."""
-
-    def same_entry():
-        told = []
-        for node in cluster.alive():
-            with node.connect() as connection:
-                lines = dict(line.split(":") for line in connection.do("INFO", "digest").split("\r\n") if ":" in line)
-            told.append((lines["digest_applied"], lines["digest"]))
-        return {digest for _, digest in told} if len({applied for applied, _ in told}) == 1 else None
-
-    return wait_until(same_entry, 10, "all members to be equally far")
 
 
 def test_rolling_restart_under_load(cluster):
