@@ -1,7 +1,7 @@
 # The front door. `make` alone tells what there is to do; each target first installs what it lacks (tools/install_deps.sh).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build install run cluster test check fmt sim library-faults mutants races fuzz bench test-real clean
+.PHONY: help deps build install run cluster test check fmt sim library-faults fault mutants races fuzz bench test-real clean
 
 JOBS ?= $(shell nproc)
 # Where `make run` keeps its data and what it listens on.
@@ -17,6 +17,10 @@ SEEDS ?= 200
 MINUTES ?= 10
 SEED ?=
 ONLY ?=
+# What `make fault` is given beside them: 3 or 5 members, FENCES=off, and KINDS=kill,pause,... for some kinds of faults only.
+MEMBERS ?= 3
+FENCES ?= on
+KINDS ?=
 
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -60,6 +64,12 @@ library-faults: ## programs that lock with the C++ library, killed, stopped and 
 	@tools/install_deps.sh build test
 	@tools/build.sh build library_faults
 	@build/library_faults $(MINUTES) $(SEED)
+
+fault: ## real members killed, stopped, cut off, with disks and clocks that ail, while programs in three languages lock; a page of result (MINUTES=10 SEED=n FENCES=off)
+	@tools/install_deps.sh build test
+	@tools/build.sh build cleat
+	@tests/real/prepare.sh
+	@tests/fault/run --minutes $(MINUTES) --members $(MEMBERS) --fences $(FENCES) $(if $(SEED),--seed $(SEED)) $(if $(KINDS),--kinds "$(KINDS)")
 
 mutants: ## build the broken variants; each must be caught
 	@tools/install_deps.sh build test
