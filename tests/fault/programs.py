@@ -49,6 +49,8 @@ def build(note=print):
     BUILT.mkdir(parents=True, exist_ok=True)
     note("taking the recipe out of docs/recipes/python.md")
     recipes().extract("python.md", BUILT / "recipes")
+    note("building the C++ client")
+    subprocess.run(["tools/build.sh", "build", "fault_client"], cwd=ROOT, check=True)
     for name in GO_PROGRAMS:
         go_build(name, note)
 
@@ -62,6 +64,8 @@ def client(language):
     if language == "go":
         go()
         return [str(BUILT / "client_go")]
+    if language == "cpp":
+        return [str(ROOT / "build" / "fault_client")]
     raise Missing(f"there is no client in {language}")
 
 
