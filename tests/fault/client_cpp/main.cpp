@@ -142,7 +142,10 @@ Settings settings_of(std::map<std::string, std::string>& given) {
   settings.options.connect_timeout = std::chrono::seconds(3);
   settings.client = settings.options.label = given.at("--client");
   settings.registers = given.at("--register");
-  if (given.contains("--password-file")) std::ifstream(given.at("--password-file")) >> settings.options.password;
+  if (given.contains("--password-file")) {
+    std::ifstream file(given.at("--password-file"));
+    std::getline(file, settings.options.password);
+  }
   const auto number = [&given](const char* option, uint64_t& into) {
     if (given.contains(option)) into = std::stoull(given.at(option));
   };
