@@ -5,11 +5,15 @@ test_language_can_be_run, which says why, and left out of the others.
 """
 import json
 import re
+import select
 import signal
+import socket
+import threading
 
 import pytest
 
 import recipes
+from addresses import own_host
 
 FENCE = re.compile(r"fence (\d+)")
 
@@ -129,6 +133,66 @@ def test_workers_keep_their_place_and_their_lock_when_the_server_is_killed(node,
         assert fence > max(held) and len(fences(lines, "step")) == 40
         assert what_happened(node, f"job/{language}") == ["granted", "released"] * 2
     node.wait_info("sessions", "0", seconds=4)  # and not after the TTL: each program closes its session
+
+
+class Doorkeeper:
+    """Before a node. After slam() the first who wants to speak for a session is told to come again; from then on all pass."""
+
+    def __init__(self, target):
+        self.target, self.sockets, self.refusing = target, [], False
+        self.listener = socket.create_server((own_host(), 0))
+        self.url = "%s:%d" % self.listener.getsockname()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client = self.listener.accept()[0]
+            pair = (client, socket.create_connection(self.target))
+            self.sockets += pair
+            threading.Thread(target=self.relay, args=pair, daemon=True).start()
+
+    def relay(self, client, server):
+        try:
+            while True:
+                for ready in select.select([client, server], [], [])[0]:
+                    data = ready.recv(65536)
+                    if not data:
+                        return
+                    if ready is client and self.refusing and b"ATTACH" in data:
+                        self.refusing = False
+                        client.sendall(b"-NOQUORUM no leader is known\r\n")
+                    else:
+                        (client if ready is server else server).sendall(data)
+        except OSError:  # slammed
+            pass
+        finally:
+            self.close(client, server)
+
+    def slam(self):
+        self.refusing = True
+        self.close(*self.sockets)
+
+    def close(self, *sockets):
+        for each in sockets:
+            try:
+                each.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+def test_nothing_is_said_on_a_connection_that_was_not_let_in(make_node, start, languages):
+    """Else the UNLOCK is answered that the lock is not held, and it stays with the session."""
+    nodes = {language: make_node(name=language) for language in languages}
+    doors = {language: Doorkeeper(node.address) for language, node in nodes.items()}
+    workers = {language: start(language, "worker", door.url, "job", 40) for language, door in doors.items()}
+    for language, worker in workers.items():
+        worker.read_until("step 1 ")
+        doors[language].slam()
+    for language, worker in workers.items():
+        assert worker.finish()[-1] == "done"
+        assert not doors[language].refusing, f"{language} did not come back"
+        assert what_happened(nodes[language], "job") == ["granted", "released"], language
+        nodes[language].wait_info("sessions", "0", seconds=4)
 
 
 def test_workers_stop_when_their_lock_ends(node, start, languages):

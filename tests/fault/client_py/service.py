@@ -33,11 +33,12 @@ class Line(cleat_session.Line):
 
     def connect(self):
         host, port = self.servers[0].rsplit(":", 1)
-        self.client = redis.Redis(host=host, port=int(port), protocol=3, decode_responses=True, single_connection_client=True,
-                                  password=self.password, socket_timeout=self.timeout,
-                                  socket_connect_timeout=min(self.timeout, CONNECT_SECONDS), retry=None)
+        client = redis.Redis(host=host, port=int(port), protocol=3, decode_responses=True, single_connection_client=True,
+                             password=self.password, socket_timeout=self.timeout,
+                             socket_connect_timeout=min(self.timeout, CONNECT_SECONDS), retry=None)
         if self.greeting:
-            self.client.execute_command(*self.greeting)
+            client.execute_command(*self.greeting)
+        self.client = client
 
     def ask(self, *command, until):
         self.once = True
