@@ -110,6 +110,7 @@ class TakenToken final : public Taken {
   TakenToken(History& history, const Wish& wish, TokenLock lock)
       : Taken(history, wish.name, wish.shared, lock.fence()), lock_(std::move(lock)) {}
 
+  bool by_token() const override { return true; }
   void renew() override {
     Operation operation = history_.call("renew", name(), about());
     try {

@@ -40,6 +40,7 @@ class Taken {
     return Fields().set("fence", static_cast<int64_t>(fence_)).set("mode", mode()).set("deadline_ns", deadline_ns());
   }
 
+  virtual bool by_token() const { return false; }
   virtual void renew() {}
   // Notes a loss that the service told, and lets go.
   void let_go();

@@ -71,22 +71,23 @@ class Worker {
 
   // Most stop when they may not believe any more to hold it; some go on, and then the register must refuse them.
   void hold(Taken& taken) {
-    const bool careless = chance(random_, 0.15);
+    const bool overstays = taken.by_token() && chance(random_, 0.01);  // renews nothing, looks at no clock, is too slow
+    const bool careless = overstays || chance(random_, 0.15);
     bool known = read(taken);
     for (uint64_t steps = 1 + below(random_, 2); steps > 0; --steps) {
-      work();
-      if (chance(random_, 0.4)) taken.renew();
+      work(overstays);
+      if (!overstays && chance(random_, 0.4)) taken.renew();
       if (!known || !(careless || taken.believed())) return;
       known = taken.shared() ? read(taken) : write(taken);
     }
   }
 
-  void work() {
+  void work(bool overstays) {
     const double kind = std::uniform_real_distribution<double>(0, 1)(random_);
     const milliseconds ttl = settings_.options.ttl;
     milliseconds time(below(random_, 15));
-    if (kind < 0.005) {
-      time = between(ttl, 2 * ttl);  // longer than any lease that is not renewed
+    if (kind < 0.005 || overstays) {
+      time = between(ttl * 21 / 20, 2 * ttl);  // longer than any lease that is not renewed
     } else if (kind < 0.03) {
       time = between(milliseconds(0), ttl / 2);
     }

@@ -78,14 +78,15 @@ func (w *worker) turn() {
 
 // Most stop when they may not believe any more to hold it; some go on, and then the register must refuse them.
 func (w *worker) hold(g *grant) {
-	careless := w.chance(0.15)
+	overstays := g.session == nil && w.chance(0.01) // it renews nothing, looks at no clock, and takes too long
+	careless := overstays || w.chance(0.15)
 	value, version, known := w.read(g)
 	for range 1 + w.random.IntN(2) {
-		w.work()
+		w.work(overstays)
 		if w.chance(0.1) {
 			w.service.check(g)
 		}
-		if g.session == nil && w.chance(0.4) {
+		if g.session == nil && !overstays && w.chance(0.4) {
 			w.service.renew(g)
 		}
 		if !known || !careless && !g.believed() {
@@ -99,11 +100,11 @@ func (w *worker) hold(g *grant) {
 	}
 }
 
-func (w *worker) work() {
+func (w *worker) work(overstays bool) {
 	kind := w.random.Float64()
 	switch {
-	case kind < 0.005:
-		time.Sleep(w.between(w.ttl, 2*w.ttl)) // longer than any lease that is not renewed
+	case kind < 0.005 || overstays:
+		time.Sleep(w.between(w.ttl*21/20, 2*w.ttl)) // longer than any lease that is not renewed
 	case kind < 0.03:
 		time.Sleep(w.between(0, w.ttl/2))
 	default:

@@ -74,22 +74,24 @@ class Worker:
         self.service.unlock(grant)
 
     def hold(self, grant):
-        careless = self.chance(0.15)
+        by_token = grant.words[0] == "TOKEN"
+        overstays = by_token and self.chance(0.01)  # it renews nothing, looks at no clock, and takes too long
+        careless = overstays or self.chance(0.15)
         before = self.read(grant)
         for _ in range(self.random.randrange(1, 3)):
-            self.work()
+            self.work(overstays)
             if self.chance(0.1):
                 self.service.check(grant)
-            if grant.words[0] == "TOKEN" and self.chance(0.4):
+            if by_token and not overstays and self.chance(0.4):
                 self.service.renew(grant)
             if before is None or not (careless or grant.believed()):
                 return
             before = self.write(grant, *before) if grant.mode == "X" else self.read(grant)
 
-    def work(self):
+    def work(self, overstays):
         kind = self.random.random()
-        if kind < 0.005:
-            seconds = self.random.uniform(1, 2) * self.ttl_ms / 1000  # longer than any lease that is not renewed
+        if kind < 0.005 or overstays:
+            seconds = self.random.uniform(1.05, 2) * self.ttl_ms / 1000  # longer than any lease that is not renewed
         elif kind < 0.03:
             seconds = self.random.uniform(0, 0.5) * self.ttl_ms / 1000
         else:
