@@ -1,7 +1,5 @@
 // A data directory whose lower bound file and log file hold any bytes: opened or refused with a message, never fatal.
 // The first byte splits the input between the two.
-#include <stdlib.h>
-
 #include <filesystem>
 #include <fstream>
 
@@ -12,11 +10,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cleat;
   if (size < 1 || size > 4096) return 0;
-  static const std::string dir = [] {
-    std::string name = "/dev/shm/cleat-fuzz-XXXXXX";
-    MUST_HOLD(mkdtemp(name.data()) != nullptr);
-    return name;
-  }();
+  static const std::string dir = fuzz::scratch_folder();
   raft::Options o;
   o.dir = dir + "/data";
   o.bootstrap_voters = {1};

@@ -1,7 +1,5 @@
 // The wire filter and Raft behind it: any bytes that an authenticated peer sends are dropped or taken, never fatal. One
 // member of three lives on through all inputs, so that terms and logs grow; it begins anew every 4,096.
-#include <stdlib.h>
-
 #include <filesystem>
 #include <memory>
 
@@ -17,9 +15,6 @@ using namespace cleat;
 class Member {
  public:
   Member() {
-    std::string name = "/dev/shm/cleat-fuzz-XXXXXX";
-    MUST_HOLD(mkdtemp(name.data()) != nullptr);
-    dir_ = name;
     raft::Options o;
     o.dir = dir_ + "/data";
     o.bootstrap_voters = {1, 2, 3};
@@ -47,7 +42,7 @@ class Member {
   }
 
  private:
-  std::string dir_;
+  const std::string dir_ = fuzz::scratch_folder();
   raft::VirtualDisk disk_;
   std::unique_ptr<raft::Group> group_;
 };
