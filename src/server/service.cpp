@@ -15,6 +15,7 @@ constexpr int64_t kVouchesATtl = 5;              // the replica asks for four
 constexpr size_t kVouchSlice = 2'000;            // connections looked at in one turn; probing costs a system call each
 constexpr int64_t kVouchSliceEveryUs = 20'000;   // until all were
 constexpr int64_t kHeardRecentlyUs = 2'000'000;  // no probing of who sent something since
+constexpr uint64_t kMostEndingAtOnce = 10'000;   // locks of connections that close: a million held all up for seconds
 
 }  // namespace
 
@@ -81,6 +82,7 @@ void Service::begin_turn() {
   now_us_ = clock_.mono_us();
   for (Connection* c : touched_) c->touched = false;
   touched_.clear();
+  owed_left_ = false;
   pay_owed();
   leader_came_ = false;
   if (stopping_) {
@@ -205,12 +207,17 @@ void Service::close(Connection& c, bool clean) {
   for (const UnsentGrant& grant : c.unsent_grants) {
     if (grant.end > c.sent) owe_undeliver(c.ref, grant.name, grant.fence);
   }
+  const base::SessionId own = c.speaks == Speaks::kImplicit ? c.session : base::SessionId{};
   stop_speaking(c, Speaks::kNone);
   if (c.proposed) {
     lock::Command command;
     command.verb = lock::Verb::kConnectionClosed;
     command.clean = clean;
     owe(c.ref, command);
+    if (const auto session = replica_->machine().session(own)) {
+      owed_.back().session = own;
+      owed_.back().ends = session->holds;
+    }
   }
   if (around_.close_socket) around_.close_socket(c);
 }
@@ -244,16 +251,28 @@ void Service::owe_undeliver(const base::ConnectionRef& ref, std::string_view nam
   owe(ref, command);
 }
 
-void Service::pay_owed() {
+// What ends is applied by all members in turns that nobody else gets a word in: so little of it at once, and more when
+// that is done.
+bool Service::may_end(uint64_t locks) {
+  if (ending_ > 0 && !replica_->machine().session_state(last_ending_)) ending_ = 0;
+  return stopping_ || ending_ == 0 || ending_ + locks <= kMostEndingAtOnce;
+}
+
+void Service::pay_owed(bool all) {
   size_t paid = 0;
   for (; paid < owed_.size(); ++paid) {
     Owed& o = owed_[paid];
+    if (!all && o.ends > 0 && !may_end(o.ends)) break;
     o.command.name = o.name;
     run_of_ = nullptr;
     if (replica_->begin_run(o.ref) != replica::Trouble::kNone || replica_->add(o.command) != replica::Trouble::kNone) {
       break;  // no leader now: again in the next turn
     }
     fed_ = true;
+    if (o.ends > 0) {
+      ending_ += o.ends;
+      last_ending_ = o.session;
+    }
     o.term = replica_->term();
     o.order = ++last_order_;
     handed_over_.push_back(std::move(o));

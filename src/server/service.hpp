@@ -79,7 +79,7 @@ class Service final : public replica::Listener {
   // The driver should read from this connection now.
   bool wants_input(const Connection&) const;
   // Requests were left for the next turn, which should come at once.
-  bool has_more() const { return !resumed_.empty() || (leader_came_ && !held_.empty()); }
+  bool has_more() const { return !resumed_.empty() || (leader_came_ && !held_.empty()) || owed_left_; }
   // When a turn is due without input, in us of the clock; none: when something comes in.
   std::optional<int64_t> next_wake_us() const;
 
@@ -117,6 +117,8 @@ class Service final : public replica::Listener {
     base::ConnectionRef ref;
     lock::Command command;  // its views point at `name`
     std::string name;
+    base::SessionId session{};     // of a connection that closed: its own
+    uint64_t ends = 0;             // locks that go with it
     uint64_t term = 0, order = 0;  // once it is handed to the replica
   };
   // A run of reads or keep-alives: when its proof comes, the connection may have been answered UNKNOWN and be further.
@@ -152,7 +154,9 @@ class Service final : public replica::Listener {
   void close(Connection&, bool clean);
   void owe(const base::ConnectionRef&, lock::Command);
   void owe_undeliver(const base::ConnectionRef&, std::string_view name, base::Fence);
-  void pay_owed();
+  // Unless `all` is to be paid, only as much as does not end too many locks at once.
+  void pay_owed(bool all = false);
+  bool may_end(uint64_t locks);
   void vouch_all();
   void vouch_for_waiting();
   void start_vouching(Connection&);
@@ -226,6 +230,9 @@ class Service final : public replica::Listener {
   std::vector<Connection*> touched_, gone_, vouched_, waiting_vouched_;
   std::vector<uint64_t> resumed_, held_;
   std::vector<Owed> owed_;
+  uint64_t ending_ = 0;  // locks that end with what was paid, up to the end of last_ending_; until then only so many
+  base::SessionId last_ending_;
+  bool owed_left_ = false;        // last_ending_ is gone: more may end
   std::deque<Owed> handed_over_;  // owed, and not yet known to be in the log
   uint64_t last_order_ = 0;
 

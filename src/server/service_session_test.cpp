@@ -34,6 +34,27 @@ TEST_F(ServiceSession, AnImplicitSessionEndsWithItsConnection) {
   EXPECT_EQ(ask(b, "LOCK x WAIT 0"), ":2\r\n");
 }
 
+TEST_F(ServiceSession, LocksOfManyConnectionsThatGoAtOnceEndInSeveralTurns) {
+  constexpr int kEach = 6'000;
+  Client* clients[] = {&connect(), &connect(), &connect()};
+  for (Client* client : clients) {
+    for (int i = 0; i < kEach; ++i)
+      send(*client, "LOCK " + std::to_string(client->connection->ref.connection) + "/" + std::to_string(i));
+    run();
+  }
+  ASSERT_EQ(replica_->machine().totals().holds, 3u * kEach);
+  service_->begin_turn();
+  for (Client* client : clients) service_->disconnected(*client->connection);
+  service_->finish_turn();
+  EXPECT_EQ(replica_->machine().totals().holds, 2u * kEach);
+  EXPECT_TRUE(service_->has_more());
+  service_->destroy_gone();
+  for (Client* client : clients) client->connection = nullptr;
+  run();
+  EXPECT_EQ(replica_->machine().totals().holds, 0u);
+  EXPECT_FALSE(service_->has_more());
+}
+
 TEST_F(ServiceSession, AWaiterOfAGoneConnectionIsCancelled) {
   auto& a = connect();
   auto& b = connect();

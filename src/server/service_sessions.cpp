@@ -35,7 +35,7 @@ bool Service::end_implicit_session(Connection& c) {
   command.verb = lock::Verb::kConnectionClosed;
   command.clean = true;
   owe(c.ref, command);
-  pay_owed();
+  pay_owed(true);
   return true;
 }
 
@@ -50,6 +50,7 @@ void Service::on_session_opened(base::SessionId id, int64_t, lock::By kind, int6
 void Service::on_session_ended(base::SessionId id, lock::Why why) {
   if (!replica_) return;
   if (why == lock::Why::kSessionExpired) ++metrics_.sessions_expired;
+  if (id == last_ending_) owed_left_ = !owed_.empty();
   const auto it = speakers_.find(id.value);
   if (it == speakers_.end()) return;
   for (Connection* c : std::vector<Connection*>(it->second)) {

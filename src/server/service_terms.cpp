@@ -16,6 +16,7 @@ void Service::on_term(uint64_t term) {
       std::find_if(handed_over_.begin(), handed_over_.end(), [&](const Owed& o) { return o.term >= term; });
   owed_.insert(owed_.end(), std::make_move_iterator(handed_over_.begin()), std::make_move_iterator(newer));
   handed_over_.erase(handed_over_.begin(), newer);
+  ending_ = 0;  // what it counted may be owed again
 }
 
 void Service::ask_again(Connection& c, uint64_t term) {
@@ -47,6 +48,7 @@ void Service::on_state_replaced() {
   }
   owed_.insert(owed_.end(), std::make_move_iterator(handed_over_.begin()), std::make_move_iterator(handed_over_.end()));
   handed_over_.clear();
+  ending_ = 0;
   events_.restart_after(replica_->machine().revision());
 }
 
