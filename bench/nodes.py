@@ -23,8 +23,8 @@ def wait_for(what, condition, seconds=60):
 class Wire:
     """One blocking RESP connection; send() takes words, several commands may be sent before receive()."""
 
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port))
+    def __init__(self, port, timeout=None):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.socket.makefile("rb", buffering=1 << 16)
 
@@ -39,6 +39,8 @@ class Wire:
 
     def receive(self):
         line = self.file.readline()[:-2]
+        if not line:
+            raise ConnectionResetError("the server closed the connection")
         kind, rest = line[:1], line[1:]
         if kind == b"-":
             raise RuntimeError(rest.decode())
@@ -77,8 +79,8 @@ class Server:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) * 1024
 
-    def wire(self):
-        return Wire(self.port)
+    def wire(self, timeout=None):
+        return Wire(self.port, timeout)
 
     def stop(self, kill=False):
         if self.process is not None:
@@ -111,12 +113,13 @@ class Redis(Server):
 
 class Cleat(Server):
     name = "cleat"
+    under = ()  # a command that runs it
 
     def start(self, *flags):
         log = self.folder / "log"
         with open(log, "wb") as out:
-            self.process = subprocess.Popen([str(ROOT / "build/cleat"), "serve", "--data", str(self.folder / "data"), "--listen",
-                                             "127.0.0.1:0", *flags], stdout=out, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen([*self.under, str(ROOT / "build/cleat"), "serve", "--data", str(self.folder / "data"), "--listen",
+                                             f"127.0.0.1:{self.port or 0}", *flags], stdout=out, stderr=subprocess.STDOUT)
 
         def listening():
             if self.process.poll() is not None:
@@ -127,7 +130,7 @@ class Cleat(Server):
         return self
 
     def info(self, key):
-        text = self.wire().ask("INFO")
+        text = self.wire(30).ask("INFO")
         return int(re.search(rf"^{key}:(-?\d+)", text, re.M).group(1))
 
 
@@ -158,7 +161,7 @@ class Member(Cleat):
 
     def leads(self):
         try:
-            return "role:leader" in self.wire().ask("INFO", "replication")
+            return "role:leader" in self.wire(2).ask("INFO", "replication")  # it may be stopped
         except (OSError, RuntimeError):
             return False
 
