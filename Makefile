@@ -1,7 +1,7 @@
 # The front door. `make` alone tells what there is to do; each target first installs what it lacks (tools/install_deps.sh).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build install run cluster test check fmt sim library-faults fault mutants races fuzz bench test-real clean
+.PHONY: help deps build install run cluster test check fmt sim library-faults fault mutants races fuzz bench endurance test-real clean
 
 JOBS ?= $(shell nproc)
 # Where `make run` keeps its data and what it listens on.
@@ -16,6 +16,7 @@ PORT ?= 7420
 SEEDS ?= 200
 MINUTES ?= 10
 SEED ?=
+EXECUTIONS ?=
 ONLY ?=
 # What `make fault` is given beside them: 3 or 5 members, FENCES=off, and KINDS=kill,pause,... for some kinds of faults only.
 MEMBERS ?= 3
@@ -81,13 +82,17 @@ races: ## TSan over all that has threads, with the Rust part instrumented too (m
 	@tools/install_deps.sh build test races
 	@tests/run --only races
 
-fuzz: ## run every fuzzer for MINUTES=10
+fuzz: ## run every fuzzer for MINUTES=10 in all, or until EXECUTIONS=n are recorded
 	@tools/install_deps.sh build test fuzz
-	@fuzz/run --minutes $(MINUTES)
+	@fuzz/run $(if $(EXECUTIONS),--executions $(EXECUTIONS),--minutes $(MINUTES))
 
 bench: ## measure beside a durable Redis
 	@tools/install_deps.sh build bench
 	@bench/run
+
+endurance: ## great crowds, storms, slow readers, then load with faults for MINUTES=10: are all bounds kept?
+	@tools/install_deps.sh build bench
+	@bench/endurance --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 fmt: ## format all C++ sources
 	@tools/install_deps.sh build test
