@@ -152,7 +152,7 @@ def unit():
 
 
 def process():
-    build("build", ["cleat", "cleat_next", "cleat_library", "cleat_testing_library"])
+    build("build", ["cleat", "cleat_next", "cleat_library", "cleat_testing_library", "fault_client"])
     prepared = subprocess.run(["tools/progress.sh", "Installing the real clients", "tests/real/prepare.sh"], cwd=ROOT)
     if prepared.returncode != 0:
         raise StageFailed("the real clients could not be installed from PyPI, npm, Go's module proxy and Maven Central")

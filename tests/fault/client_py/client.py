@@ -14,7 +14,7 @@ import time
 
 from history import History, now_ns
 from register import Register
-from service import Line, Service
+from service import Grant, Line, Service
 
 EPOCH_NS = 30 * 10**9  # new names so often: what the checker must look at in one piece stays small
 END_SECONDS = 13
@@ -32,6 +32,7 @@ def arguments():
     parser.add_argument("--ttl-ms", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=3)
     parser.add_argument("--think-ms", type=int, default=80, help="mean pause between two locks")
+    parser.add_argument("--lengthen-ms", type=int, default=0, help="believe for so much longer than is right: the checker must find it")
     return parser.parse_args()
 
 
@@ -124,6 +125,7 @@ def main():
     if options.password_file:
         with open(options.password_file) as file:
             Line.password = file.read().strip()
+    Grant.lengthened = options.lengthen_ms / 1000
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
