@@ -109,25 +109,32 @@ class PowerCutOfAll(PowerCut):
 
 
 class WallClock(Fault):
-    """The time of day leaps at the leader, which writes it into the log for people. Nothing is decided by it."""
+    """The time of day leaps at all members, of whom the leader writes it into the log for people. Nothing is decided by it."""
 
     kind = "time of day"
-    reach = "leader"
+    reach = "all"
 
     @staticmethod
     def draw(chance):
         return {"shift_s": chance.choice([-3600, 3600, -400 * 86400, 400 * 86400, 2.5, -2.5])}
 
     def begin(self):
-        self.before = self.levers.page.wall_shifted
-        self.levers.shift_wall_clock(self.shift_s)
+        self.before = self.times_read()
+        self.shift(self.shift_s)
 
     def end(self):
-        self.levers.shift_wall_clock(0)
+        self.shift(0)
+
+    def shift(self, seconds):
+        for each in self.place.levers.values():
+            each.shift_wall_clock(seconds)
+
+    def times_read(self):
+        return sum(each.page.wall_shifted for each in self.place.levers.values())
 
     def evidence(self):
-        shifted = self.levers.page.wall_shifted - self.before
-        return f"it read a time {self.shift_s:+g} s off {shifted} times" if shifted else None
+        read = self.times_read() - self.before
+        return f"a time {self.shift_s:+g} s off was read {read} times" if read else None
 
 
 class ClockRate(Fault):

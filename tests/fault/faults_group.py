@@ -74,8 +74,7 @@ class Transfer(Fault):
 
     def move(self):
         before = self.place.wait_one_leader()
-        told = self.place.run("transfer")
-        assert told.returncode == 0, told.stderr
+        wait_until(lambda: self.place.run("transfer").returncode == 0, 20, "the leader to be transferred")
         self.moved += self.place.wait_one_leader() is not before
 
     def evidence(self):
