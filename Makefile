@@ -53,12 +53,10 @@ check: test ## what CI runs: the same as `make test`
 test-real: ## only the whole-process tests: real clients, kill -9, real disks that fail
 	@$(MAKE) --no-print-directory test ONLY=process
 
-sim: ## simulator over SEEDS=n or SEEDS=a..b, one node and clusters; a failure prints its seed and how to replay it
+sim: ## simulator over SEEDS=n or SEEDS=a..b of one node and of 3 and 5 members, in JOBS=n processes; a failure is cut down and told
 	@tools/install_deps.sh build test
 	@tools/build.sh build cleat_sim
-	@build/cleat_sim --seeds $(SEEDS) --jobs $(JOBS)
-	@build/cleat_sim --members 3 --seeds $(SEEDS) --jobs $(JOBS)
-	@build/cleat_sim --members 5 --seeds $(SEEDS) --jobs $(JOBS)
+	@build/cleat_sim --members 0,3,5 --seeds $(SEEDS) --jobs $(JOBS)
 	@build/cleat_sim --directed all
 
 library-faults: ## programs that lock with the C++ library, killed, stopped and cut off, as are their servers, for MINUTES=10 (SEED=n repeats)

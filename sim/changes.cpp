@@ -6,13 +6,17 @@ namespace cleat::sim {
 
 using Wish = replica::MemberChange::Kind;
 
+namespace {
+constexpr uint32_t kMostIds = 60;
+}
+
 void Changes::begin() {
   turn();
 }
 
 void Changes::turn() {
-  World& w = c_.world;
-  w.after(w.rng.in(100'000, 500'000), [this] {
+  c_.world.after(pace_.in(100'000, 500'000), [this] {
+    ++turns_;
     Server* leader = c_.leader();
     if (leader != nullptr) look(*leader);
     turn();
@@ -20,18 +24,20 @@ void Changes::turn() {
 }
 
 void Changes::look(Server& leader) {
-  Rng& rng = c_.world.rng;
   if (joiner_ != nullptr) return go_on_joining(leader);
   if (leaver_ != nullptr) return go_on_leaving(leader);
-  if (over_ || !rng.chance(0.15)) return;
-  if (c_.size() <= static_cast<size_t>(c_.plan.members) && c_.next_id() < 12) return join();
-  leaver_ = c_.servers()[static_cast<size_t>(rng.next() % c_.size())];
+  Rng dice = c_.world.dice(Stream::kChange, 0, turns_);
+  if (over_ || !dice.chance(0.15) || !c_.world.happens(Stream::kChange, 0, turns_)) return;
+  if (c_.next_id() >= kMostIds) return;
+  if (c_.size() <= static_cast<size_t>(c_.plan.members)) return join();
+  leaver_ = c_.servers()[dice.below(c_.size())];
+  c_.world.say(fmt::format("member {} is to leave", leaver_->member()));
 }
 
 void Changes::join() {
   joiner_ = &c_.add_joiner();
   promoted_ = false;
-  c_.world.say(fmt::format("node {} is to join", joiner_->member()));
+  c_.world.say(fmt::format("member {} is to join", joiner_->member()));
 }
 
 void Changes::ask(Server& leader, Wish kind, const Server& about) {

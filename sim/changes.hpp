@@ -8,7 +8,7 @@ namespace cleat::sim {
 
 class Changes {
  public:
-  explicit Changes(Cluster& cluster) : c_(cluster) {}
+  explicit Changes(Cluster& cluster) : c_(cluster), pace_(cluster.world.dice(Stream::kPace, 1)) {}
   void begin();
   void end() { over_ = true; }  // nothing new; what is under way goes on
   bool settled() const { return joiner_ == nullptr && leaver_ == nullptr; }
@@ -23,6 +23,8 @@ class Changes {
   void ask(Server& leader, replica::MemberChange::Kind, const Server& about);
 
   Cluster& c_;
+  Rng pace_;
+  uint64_t turns_ = 0;
   Server* joiner_ = nullptr;
   Server* leaver_ = nullptr;
   bool over_ = false, promoted_ = false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lock/entry.hpp"
+#include "lock/level.hpp"
 
 namespace cleat::sim {
 namespace {
@@ -79,15 +80,22 @@ void Checks::read_asked(std::string_view bytes) {
     if (from.connection != 0) boot_ = std::max(boot_, from.boot);
     while (reader.next_command(c)) {
       if (c.verb == lock::Verb::kMark) world_.cover(kMarks);
+      if (c.verb == lock::Verb::kRaiseLevel) world_.cover(kLevelRises);
+      if (lock::required_level(c) > lock::kFirstLevel) world_.cover(kNextRules);
       if (c.verb == lock::Verb::kHeard) world_.cover(kHeards);
       if (c.verb == lock::Verb::kUndeliver) undoing_[c.fence.value] = {std::string(c.name), depth_of(c.name, c.fence)};
       if (c.seq != 0) met(from, c);
       asked_[place(from, c.seq)] = {
           c.verb, std::string(c.name), std::string(c.owner), std::string(c.req), std::string(c.token),
           c.mode, c.priority};
-      if (world_.telling() && c.verb != lock::Verb::kTick)
+      if (world_.telling_all() && c.verb != lock::Verb::kTick)
         world_.say(fmt::format("  log {} ms: verb {} of connection {}, name '{}' req '{}' session {}", stamp_ms_,
                                static_cast<int>(c.verb), from.connection, c.name, c.req, c.session.value));
+      if (world_.telling() && c.verb == lock::Verb::kMark)
+        world_.say(fmt::format("  the log marks session {}: last heard at {} of log time {} ms", c.session.value,
+                               c.heard_ms, stamp_ms_));
+      if (world_.telling() && c.verb == lock::Verb::kExpire)
+        world_.say(fmt::format("  the log ends session {}, which was silent", c.session.value));
     }
   }
 }
@@ -139,7 +147,7 @@ void Checks::decided(const lock::Outcome& o) {
 void Checks::on_outcome(const lock::Outcome& o) {
   decided(o);
   const auto asked = asked_.find(place(o));
-  if (world_.telling())
+  if (world_.telling_all())
     world_.say(fmt::format("    outcome {} for {} at {}/{}: fence {} why {}{}", static_cast<int>(o.result),
                            waiter_key(o), o.to.connection, o.seq, o.fence.value, static_cast<int>(o.why),
                            o.repeated ? " again" : ""));
@@ -247,6 +255,9 @@ void Checks::granted(const lock::Event& e) {
                                                   lock::short_name(h.mode), h.ghost ? " (delayed)" : ""));
   }
   holds[e.fence.value] = {e.mode, e.session.value, std::string(e.owner), e.depth, false};
+  if (world_.telling())
+    world_.say(fmt::format("  the log grants {} {} with fence {}{}", e.name, lock::short_name(e.mode), e.fence.value,
+                           e.session ? fmt::format(" to session {}", e.session.value) : std::string(" to a token")));
   if (e.session && !e.req.empty()) {
     named_fences_.insert(e.fence.value);
     const auto [first, fresh] =
@@ -279,7 +290,7 @@ void Checks::ended(const lock::Event& e) {
   if (e.kind == EventKind::kUndelivered) world_.cover(kUndelivered);
   if (world_.telling())
     world_.say(
-        fmt::format("    fence {} of '{}' ends at {} ms: {}", e.fence.value, e.name, e.log_ms, lock::why_text(e.why)));
+        fmt::format("  the log ends the hold of {} with fence {}: {}", e.name, e.fence.value, lock::why_text(e.why)));
   if (e.why == lock::Why::kTtl) world_.cover(kTtlEnds);
   if (e.why == lock::Why::kMaxHold) world_.cover(kMaxHoldEnds);
   if (e.forced && e.session) losses_[e.session.value].push_back(last_index_);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "words.hpp"
+
 namespace cleat::sim {
 
 using lock::By;
@@ -19,10 +21,12 @@ Client::Client(World& world, const std::vector<Server*>& servers, Checks& checks
       plan_(plan),
       id_(id),
       sort_(sort),
+      dice_(world.dice(Stream::kClientLife, static_cast<uint64_t>(id))),
       number_(plan.first_number) {}
 
 void Client::begin() {
-  world_.after(world_.rng.in(1'000, 200'000), [this] { turn(); });
+  dead_ = !world_.happens(Stream::kClientLife, static_cast<uint64_t>(id_), 0);
+  world_.after(dice_.in(1'000, 200'000), [this] { turn(); });
 }
 
 void Client::finish() {
@@ -46,24 +50,37 @@ std::string Client::state() const {
 void Client::turn() {
   if (dead_) return;
   if (world_.now_us < away_until_us_) return world_.at(away_until_us_, [this] { turn(); });
-  if (connection_ != 0 && servers_.size() > 1 && waits_in_vain()) move();
-  if (plan_.slow_clients && connection_ != 0 && !finishing_ && world_.rng.chance(0.01))
-    line_.extra_us = world_.rng.in(300'000, 8'000'000);
+  dice_ = world_.dice(Stream::kClientTurn, static_cast<uint64_t>(id_), ++turn_);
+  const int64_t gap_us = dice_.chance(0.4) ? dice_.in(200, 5'000) : dice_.in(5'000, 60'000);
+  world_.after(gap_us, [this] { turn(); });
+  did_something_ = false;
+  take_turn();
+  if (did_something_) world_.note(Stream::kClientTurn, static_cast<uint64_t>(id_), turn_);
+}
+
+// What it does for no reason but the dice; in a turn that is left out it does nothing of that kind.
+bool Client::misbehaves(double chance) {
+  if (!dice_.chance(chance) || finishing_ || !world_.may_happen(Stream::kClientTurn, static_cast<uint64_t>(id_), turn_))
+    return false;
+  return did_something_ = true;
+}
+
+void Client::take_turn() {
+  if (connection_ != 0 && waits_in_vain()) move();
+  if (plan_.slow_clients && connection_ != 0 && misbehaves(0.01)) line_.extra_us = dice_.in(300'000, 8'000'000);
   if (connection_ == 0 && !(finishing_ && session_ == 0 && pending_.empty() && held_.empty())) connect();
   if (connection_ != 0) {
     if (sort_ == Sort::kExplicit && attached_ && now_us() >= next_keep_alive_us_) keep_alive();
     act();
   }
   // Now and then it is away for longer than its session may be silent, and comes back to the same connection.
-  if (sort_ == Sort::kExplicit && plan_.deaths && world_.rng.chance(0.003))
-    return world_.after(ttl_ms_ * world_.rng.in(600, 1800), [this] { turn(); });
-  const int64_t gap_us = world_.rng.chance(0.3) ? world_.rng.in(200, 5'000) : world_.rng.in(5'000, 150'000);
-  world_.after(gap_us, [this] { turn(); });
+  if (sort_ == Sort::kExplicit && plan_.deaths && misbehaves(0.002))
+    away_until_us_ = world_.now_us + ttl_ms_ * dice_.in(600, 1800);
 }
 
 // Its member is silent: it tries another after a third of its TTL. Now and then it goes for no reason.
-bool Client::waits_in_vain() const {
-  if (!finishing_ && plan_.drops && world_.rng.chance(0.002)) return true;
+bool Client::waits_in_vain() {
+  if (plan_.drops && misbehaves(0.001)) return true;
   const int64_t patience_us = sort_ == Sort::kExplicit ? std::max<int64_t>(ttl_ms_ * 333, 300'000) : 1'500'000;
   return std::any_of(pending_.begin(), pending_.end(), [&](const auto& pending) {
     const Pending& p = pending.second;
@@ -79,8 +96,8 @@ bool Client::waits_in_vain() const {
 
 void Client::move() {
   world_.cover(kMoved);
-  at_ += servers_.size() > 2 ? static_cast<size_t>(world_.rng.in(1, static_cast<int64_t>(servers_.size()) - 1)) : 1;
-  if (world_.telling()) world_.say(fmt::format("client {} moves on", id_));
+  at_ += servers_.size() > 2 ? static_cast<size_t>(dice_.in(1, static_cast<int64_t>(servers_.size()) - 1)) : 1;
+  if (world_.telling()) world_.say(fmt::format("client {} gives its connection up and goes to another member", id_));
   for (auto& [n, p] : pending_) p.moved = true;
   leave(false);
 }
@@ -112,6 +129,7 @@ void Client::connect() {
   }
   attached_ = false;
   implicit_ = 0;
+  for (auto& [n, p] : pending_) p.sent_us = now_us();  // it is patient anew
   if (sort_ != Sort::kExplicit) {
     // Tokens are asked for again; what an implicit session asked and held is gone with its connection.
     for (auto& [n, p] : pending_) send(p);
@@ -120,9 +138,9 @@ void Client::connect() {
   Request r;
   if (session_ == 0) {
     r.c.verb = Verb::kOpenSession;
-    ttl_ms_ = world_.rng.in(plan_.session_ttl_min_ms, plan_.session_ttl_max_ms);
+    ttl_ms_ = dice_.in(plan_.session_ttl_min_ms, plan_.session_ttl_max_ms);
     r.c.ttl_ms = ttl_ms_;
-    key_ = fmt::format("key{:04}{:08}", id_, world_.rng.in(0, 99'999'999));
+    key_ = fmt::format("key{:04}{:08}", id_, dice_.in(0, 99'999'999));
   } else {
     r.c.verb = Verb::kAttachSession;
     r.c.session = {session_};
@@ -147,24 +165,25 @@ void Client::act() {
   if (finishing_ && sort_ != Sort::kToken && tired()) return give_up();
   if (sort_ == Sort::kExplicit && !attached_) return;
   // More often while something waits that nobody can ask for again.
-  if (plan_.drops && !finishing_ && world_.rng.chance(waits_unnamed() ? 0.15 : 0.01)) return drop_connection();
-  if (plan_.deaths && !finishing_ && world_.rng.chance(0.002)) return die();
+  if (plan_.drops && misbehaves(waits_unnamed() ? 0.1 : 0.005)) return drop_connection();
+  if (plan_.deaths && misbehaves(0.001)) return die();
+  if (!finishing_ && !world_.may_happen(Stream::kClientTurn, static_cast<uint64_t>(id_), turn_)) return;
   const bool busy = blocking_wait();
-  if (busy && world_.rng.chance(0.9)) return;  // sometimes it pipelines behind what waits
+  if (busy && dice_.chance(0.8)) return;  // sometimes it pipelines behind what waits
   for (auto& [fence, h] : held_) {
     if (h.unlocking) continue;
-    if (finishing_ || world_.rng.chance(0.25)) return let_go(h);
-    if (world_.rng.chance(0.1)) return renew(h);
-    if (world_.rng.chance(0.05)) return put(h);
-    if (world_.rng.chance(0.1)) return check(h);
+    if (finishing_ || dice_.chance(0.4)) return let_go(h);
+    if (dice_.chance(0.1)) return renew(h);
+    if (dice_.chance(0.05)) return put(h);
+    if (dice_.chance(0.1)) return check(h);
   }
   if (finishing_ && sort_ == Sort::kExplicit && session_ != 0 && pending_.empty()) return close_session();
-  if (finishing_ || asked_ >= plan_.ops) return;
+  if (finishing_) return;
   if (pending_.size() >= 4) return;
-  if (sort_ == Sort::kExplicit && world_.rng.chance(0.005)) return close_session();
-  if (world_.rng.chance(0.08)) return cancel_something();
-  if (servers_.size() > 1 && world_.rng.chance(0.15)) return look_at_something();
-  if (held_.size() < 3 && world_.rng.chance(0.6)) lock_something();
+  if (sort_ == Sort::kExplicit && dice_.chance(0.005)) return close_session();
+  if (dice_.chance(0.08)) return cancel_something();
+  if (servers_.size() > 1 && dice_.chance(0.15)) return look_at_something();
+  if (held_.size() < 3 && dice_.chance(0.6)) lock_something();
 }
 
 void Client::fill_by(Request& r) const {
@@ -175,26 +194,26 @@ void Client::lock_something() {
   Request r;
   fill_by(r);
   r.c.verb = Verb::kLock;
-  r.name = fmt::format("n{}", world_.rng.in(1, plan_.names));
-  r.c.mode = world_.rng.chance(0.4) ? lock::Mode::kExclusive : static_cast<lock::Mode>(world_.rng.in(0, 5));
-  r.c.wait_ms = world_.rng.chance(0.3) ? 0 : world_.rng.in(50, 3000);
-  // For ever only where nobody can wait for this client meanwhile: nothing breaks a circle here yet.
-  if (held_.empty() && pending_.empty() && world_.rng.chance(0.3)) r.c.wait_ms = lock::kForever;
-  if (plan_.priorities && world_.rng.chance(0.3)) r.c.priority = static_cast<uint8_t>(world_.rng.in(0, 3));
-  if (world_.rng.chance(0.4)) r.c.ttl_ms = world_.rng.in(500, 2500);
-  if (world_.rng.chance(0.2)) r.c.max_hold_ms = world_.rng.in(300, 2500);
-  if (plan_.delays && world_.rng.chance(0.3)) r.c.delay_ms = world_.rng.in(50, 800);
-  if (world_.rng.chance(0.1)) r.owner = fmt::format("o{}", world_.rng.in(1, 2));
-  if (world_.rng.chance(0.05)) r.c.no_reentry = true;
-  if (world_.rng.chance(0.1)) r.data = "d", r.c.has_data = true;
-  if (world_.rng.chance(0.8)) r.req = fmt::format("r{}-{}", id_, number_ + 1);
+  r.name = fmt::format("n{}", dice_.in(1, plan_.names));
+  r.c.mode = dice_.chance(0.4) ? lock::Mode::kExclusive : static_cast<lock::Mode>(dice_.in(0, 5));
+  // Nothing breaks a circle of waits but their ends: who holds something does not wait for long.
+  r.c.wait_ms = dice_.chance(0.4) ? 0 : held_.empty() ? dice_.in(50, 2000) : dice_.in(20, 300);
+  if (held_.empty() && pending_.empty() && dice_.chance(0.1)) r.c.wait_ms = lock::kForever;
+  if (plan_.priorities && dice_.chance(0.3)) r.c.priority = static_cast<uint8_t>(dice_.in(0, 3));
+  if (dice_.chance(0.4)) r.c.ttl_ms = dice_.in(500, 2500);
+  if (dice_.chance(0.2)) r.c.max_hold_ms = dice_.in(300, 2500);
+  if (plan_.delays && dice_.chance(0.3)) r.c.delay_ms = dice_.in(50, 800);
+  if (dice_.chance(0.1)) r.owner = fmt::format("o{}", dice_.in(1, 2));
+  if (dice_.chance(0.05)) r.c.no_reentry = true;
+  if (dice_.chance(0.1)) r.data = "d", r.c.has_data = true;
+  if (dice_.chance(0.8)) r.req = fmt::format("r{}-{}", id_, number_ + 1);
   if (sort_ == Sort::kToken) {
     r.owner.clear();
     r.c.no_reentry = false;
     r.token = fmt::format("t{}-{}", id_, number_ + 1);
-    if (r.c.ttl_ms == 0) r.c.ttl_ms = world_.rng.in(500, 2500);
+    if (r.c.ttl_ms == 0) r.c.ttl_ms = dice_.in(500, 2500);
     if (r.c.wait_ms == lock::kForever) r.c.wait_ms = 2500;
-  } else if (!r.req.empty() && world_.rng.chance(plan_.async)) {
+  } else if (!r.req.empty() && dice_.chance(plan_.async)) {
     r.c.async = true;
   }
   ask(r);
@@ -213,7 +232,7 @@ Request Client::about(const Held& h, Verb verb) {
 
 void Client::let_go(Held& h) {
   Request r = about(h, Verb::kUnlock);
-  if (world_.rng.chance(0.6) && sort_ != Sort::kToken) r.req = fmt::format("u{}-{}", id_, number_ + 1);
+  if (dice_.chance(0.6) && sort_ != Sort::kToken) r.req = fmt::format("u{}-{}", id_, number_ + 1);
   h.unlocking = true;
   beliefs_.holds.erase(h.fence);
   ask(r);
@@ -221,7 +240,8 @@ void Client::let_go(Held& h) {
 
 void Client::renew(Held& h) {
   Request r = about(h, Verb::kRenew);
-  r.c.ttl_ms = world_.rng.in(500, 2500);
+  r.c.ttl_ms = dice_.in(500, 2500);
+  if (plan_.upgrades && dice_.chance(0.3)) r.data = "renewed", r.c.has_data = true;  // of the next feature level
   // A hold without TTL gets one, which may be all that is ever heard of this: it is believed in no longer than that.
   if (const auto b = beliefs_.holds.find(h.fence); b != beliefs_.holds.end() && ttl_ends_[h.fence] == INT64_MAX) {
     b->second.own_end_us = std::min(b->second.own_end_us, now_us() + r.c.ttl_ms * 1000);
@@ -247,7 +267,7 @@ void Client::check(const Held& h) {
 void Client::look_at_something() {
   Request r;
   r.kind = Kind::kCheck;
-  r.name = fmt::format("n{}", world_.rng.in(1, plan_.names));
+  r.name = fmt::format("n{}", dice_.in(1, plan_.names));
   r.c.fence = {1};
   ask(r);
 }
@@ -303,16 +323,30 @@ void Client::give_up() {
 
 void Client::drop_connection() {
   world_.cover(kConnectionsLost);
-  leave(sort_ == Sort::kImplicit && world_.rng.chance(0.4));
+  world_.say(fmt::format("client {} loses its connection", id_));
+  leave(sort_ == Sort::kImplicit && dice_.chance(0.4));
 }
 
 // Without a word: the server finds out by silence.
 void Client::die() {
   world_.cover(kDeadClients);
-  world_.say(fmt::format("client {} dies", id_));
+  world_.say(fmt::format("client {} dies without a word", id_));
   dead_ = true;
   if (line_.server != nullptr) line_.server->vanish(connection_);
   if (sort_ == Sort::kImplicit) beliefs_.drop_session(implicit_);
+  world_.after(dice_.in(200'000, 4'000'000), [this] { be_reborn(); });
+}
+
+// Another program takes its place, which knows nothing of it. What it believed in is still believed in.
+void Client::be_reborn() {
+  if (finishing_) return;
+  dead_ = attached_ = leaving_ = false;
+  connection_ = session_ = implicit_ = 0;
+  away_until_us_ = 0;
+  pending_.clear();
+  held_.clear();
+  held_owner_.clear();
+  turn();
 }
 
 void Client::keep_alive() {
@@ -320,9 +354,9 @@ void Client::keep_alive() {
   r.kind = Kind::kKeepAlive;
   r.key = key_;
   // Mostly in good time, sometimes at the last moment.
-  const int64_t from = world_.rng.chance(0.1) ? 960 : 200;
-  const int64_t to = from > 200 ? 1'000 : world_.rng.chance(0.9) ? 400 : 900;
-  next_keep_alive_us_ = now_us() + world_.rng.in(ttl_ms_ * from, ttl_ms_ * to);
+  const int64_t from = dice_.chance(0.1) ? 960 : 200;
+  const int64_t to = from > 200 ? 1'000 : dice_.chance(0.9) ? 400 : 900;
+  next_keep_alive_us_ = now_us() + dice_.in(ttl_ms_ * from, ttl_ms_ * to);
   if (blocking_wait()) return;
   ask(r);
 }
@@ -332,18 +366,19 @@ uint64_t Client::ask(Request r) {
   Pending& p = pending_[number_];
   p.request = std::move(r);
   p.first_us = now_us();
-  ++asked_;
+  const bool keeps_up = p.request.kind == Kind::kKeepAlive || p.request.c.verb == Verb::kOpenSession ||
+                        p.request.c.verb == Verb::kAttachSession;
+  did_something_ |= !keeps_up;
   world_.cover(kRequests);
+  world_.cover(kOperations, !keeps_up);
   send(p);
   return number_;
 }
 
 void Client::send(Pending& p) {
   p.sent_us = now_us();
-  if (world_.telling())
-    world_.say(fmt::format("client {} sends #{} kind {} verb {} '{}' req '{}' fence {}", id_, p.request.number,
-                           static_cast<int>(p.request.kind), static_cast<int>(p.request.c.verb), p.request.name,
-                           p.request.req, p.request.c.fence.value));
+  if (world_.telling() && (p.request.kind == Kind::kCommand || world_.telling_all()))
+    world_.say(fmt::format("client {} asks member {}: {}", id_, line_.server->member(), in_words(p.request)));
   arrive_later([to = connection_, r = p.request](Server& s) { s.send(to, r); });
 }
 

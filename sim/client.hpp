@@ -26,7 +26,6 @@ class Client : public Receiver {
   bool done() const;  // nothing asked, nothing held
   bool dead() const { return dead_; }
   std::string state() const;
-  int64_t asked() const { return asked_; }
   Heritage::Session session() const { return {session_, key_}; }
 
   void on_reply(uint64_t connection, const Reply&) override;
@@ -54,7 +53,9 @@ class Client : public Receiver {
   };
 
   void turn();
-  bool waits_in_vain() const;
+  void take_turn();
+  bool misbehaves(double chance);
+  bool waits_in_vain();
   void leave(bool politely);
   void arrive_later(std::function<void(Server&)>);
   void move();
@@ -76,6 +77,7 @@ class Client : public Receiver {
   void drop_connection();
   void keep_alive();
   void die();
+  void be_reborn();
   void fill_by(Request&) const;
   uint64_t ask(Request);
   void send(Pending&);
@@ -101,9 +103,12 @@ class Client : public Receiver {
   const Plan& plan_;
   const int id_;
   const Sort sort_;
+  Rng dice_;  // of its present turn
+  uint64_t turn_ = 0;
   uint64_t connection_ = 0, session_ = 0, number_ = 0, implicit_ = 0;
   std::string key_;
-  int64_t ttl_ms_ = 0, next_keep_alive_us_ = 0, away_until_us_ = 0, asked_ = 0, attached_us_ = 0, finishing_us_ = 0;
+  int64_t ttl_ms_ = 0, next_keep_alive_us_ = 0, away_until_us_ = 0, attached_us_ = 0, finishing_us_ = 0;
+  bool did_something_ = false;  // in this turn
   bool attached_ = false, dead_ = false, finishing_ = false, leaving_ = false, giving_up_ = false;
   std::map<uint64_t, Pending> pending_;
   std::map<uint64_t, Held> held_;  // by fence

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "client.hpp"
+#include "words.hpp"
 
 namespace cleat::sim {
 
@@ -64,14 +65,17 @@ void Client::on_reply(uint64_t connection, const Reply& r) {
   }
   const Pending p = found->second;
   pending_.erase(found);
-  if (world_.telling())
-    world_.say(fmt::format("client {} gets #{}: trouble {} result {} fence {} waited {} ttl {}", id_, r.number,
-                           static_cast<int>(r.trouble), static_cast<int>(r.result), r.fence, r.waited_ms, r.ttl_ms));
+  if (world_.telling() && (r.kind == Kind::kCommand || world_.telling_all()))
+    world_.say(fmt::format("client {} is answered: {}: {}", id_, in_words(p.request), in_words(r)));
   if (r.kind == Kind::kKeepAlive) {
-    if (r.trouble != Trouble::kNone) return servers_.size() > 1 ? move() : void();
+    if (r.trouble != Trouble::kNone) return move();
     if (!r.alive) return attach_again();
     // The worst moment to fall silent: it believes as long as it can, and the node may be gone at once.
-    if (plan_.deaths && !finishing_ && world_.rng.chance(0.05)) away_until_us_ = world_.now_us + ttl_ms_ * 1500;
+    if (plan_.deaths && misbehaves(0.05)) {
+      world_.note(Stream::kClientTurn, static_cast<uint64_t>(id_), turn_);
+      away_until_us_ = world_.now_us + ttl_ms_ * 1500;
+      if (world_.telling()) world_.say(fmt::format("client {} falls silent for {} ms", id_, ttl_ms_ * 3 / 2));
+    }
     return session_confirmed(p.first_us);
   }
   if (r.kind == Kind::kCheck) return;
@@ -84,7 +88,7 @@ void Client::on_reply(uint64_t connection, const Reply& r) {
 void Client::on_trouble(const Pending& p, const Reply& r) {
   const bool session = p.request.c.verb == Verb::kOpenSession || p.request.c.verb == Verb::kCloseSession;
   if (p.request.c.verb == Verb::kOpenSession || (session && r.trouble == Trouble::kUnknown)) return lost_session();
-  if (r.trouble == Trouble::kDiskFull) return;
+  if (r.trouble == Trouble::kDiskFull || r.trouble == Trouble::kBusy) return;
   pending_[r.number] = p;
   move();
 }

@@ -9,9 +9,9 @@
 namespace cleat::sim {
 namespace {
 
-Plan make_plan(World& world, uint64_t seed, int64_t ops, int members, const std::function<void(Plan&)>& adjust) {
-  Plan plan(world.rng, ops, members);
-  plan.seed = seed;
+Plan make_plan(const World& world, const RunOptions& o, const std::function<void(Plan&)>& adjust) {
+  Plan plan(world.dice(Stream::kPlan), o.ops, o.members);
+  plan.seed = o.seed;
   plan.flips = false;  // rot is for a node alone: the others replace a damaged member
   if (adjust) adjust(plan);
   return plan;
@@ -19,19 +19,21 @@ Plan make_plan(World& world, uint64_t seed, int64_t ops, int members, const std:
 
 }  // namespace
 
-Cluster::Cluster(uint64_t s, int64_t ops, int members, bool tell, const std::function<void(Plan&)>& adjust,
-                 const Heritage* heritage)
-    : seed(s),
-      world(s, tell),
-      plan(make_plan(world, s, ops, members, adjust)),
+Cluster::Cluster(const RunOptions& o, const std::function<void(Plan&)>& adjust, const Heritage* heritage)
+    : options(o),
+      seed(o.seed),
+      world(o.seed, o.telling, o.kept, heritage == nullptr ? 1 : heritage->origin.incarnation),
+      plan(make_plan(world, o, adjust)),
       checks(world, beliefs, plan),
       group(world, checks, plan),
       network(world, plan),
       heritage_(heritage),
-      dir_(fmt::format("/dev/shm/cleat-sim-{}-{}x{}{}", getpid(), s, members,
+      client_dice_(world.dice(Stream::kClients)),
+      dir_(fmt::format("/dev/shm/cleat-sim-{}-{}x{}{}", getpid(), seed, o.members,
                        heritage == nullptr ? "" : fmt::format("i{}", heritage->origin.incarnation))) {
+  world.planted = o.planted;
   std::vector<replica::Member> founders;
-  for (uint32_t id = 1; id <= static_cast<uint32_t>(members); ++id)
+  for (uint32_t id = 1; id <= static_cast<uint32_t>(o.members); ++id)
     founders.push_back({id, fmt::format("m{}", id), fmt::format("host{}:1", id)});
   if (heritage_ != nullptr) {
     world.now_us = heritage_->now_us;
@@ -65,17 +67,17 @@ void Cluster::start() {
 void Cluster::add_clients() {
   for (int i = 0; i < plan.clients; ++i) {
     Client::Sort sort = Client::Sort::kExplicit;
-    if (world.rng.chance(plan.token_share))
+    if (client_dice_.chance(plan.token_share))
       sort = Client::Sort::kToken;
-    else if (world.rng.chance(plan.implicit_share))
+    else if (client_dice_.chance(plan.implicit_share))
       sort = Client::Sort::kImplicit;
     add_client(sort);
   }
 }
 
 Client& Cluster::add_client(Client::Sort sort) {
-  const double rate = world.rng.chance(0.6) ? plan.client_rate_min : 1.0;
-  beliefs.clocks.push_back({rate, world.rng.in(0, 1'000'000'000)});
+  const double rate = client_dice_.chance(0.6) ? plan.client_rate_min : 1.0;
+  beliefs.clocks.push_back({rate, client_dice_.in(0, 1'000'000'000)});
   const int id = static_cast<int>(clients.size());
   clients.push_back(std::make_unique<Client>(world, reachable_, checks, beliefs, plan, id, sort));
   clients.back()->begin();
@@ -175,10 +177,9 @@ std::string Cluster::standing() {
   return out;
 }
 
-RunResult Cluster::result() {
+RunResult Cluster::result(int64_t load_us) {
   world.cover(kMessagesLost, network.lost());
-  RunResult out{seed, world.trace_hash, world.checker, world.failure, world.coverage, {}};
-  out.story.assign(world.story.begin(), world.story.end());
+  RunResult out = result_of(world, seed, load_us);
   std::error_code ignored;
   servers_.clear();
   std::filesystem::remove_all(dir_, ignored);

@@ -20,8 +20,8 @@ class Cluster {
  public:
   // `adjust` may change the plan that the seed made, before anything is built by it. `heritage`, which must outlive
   // this one: of the group that was before.
-  Cluster(uint64_t seed, int64_t ops, int members, bool tell, const std::function<void(Plan&)>& adjust = {},
-          const Heritage* heritage = nullptr);
+  explicit Cluster(const RunOptions&, const std::function<void(Plan&)>& adjust = {},
+                   const Heritage* heritage = nullptr);
 
   void start();
   void add_clients();
@@ -49,8 +49,9 @@ class Cluster {
   // Everybody is at the last entry, with the same state, and one leads.
   bool at_rest();
   std::string standing();  // who is where, for a failure
-  RunResult result();
+  RunResult result(int64_t load_us = 0);
 
+  const RunOptions options;
   const uint64_t seed;
   World world;
   Plan plan;
@@ -66,6 +67,7 @@ class Cluster {
   void inherit();
 
   const Heritage* heritage_;
+  Rng client_dice_;
   std::string dir_;
   std::vector<std::unique_ptr<Server>> servers_;
   std::vector<Server*> reachable_;

@@ -38,16 +38,59 @@ struct Load {
   explicit Load(Cluster& c) : faults(c), changes(c) {}
   Faults faults;
   Changes changes;
+  int64_t lasted_us = 0;
 };
+
+bool is_enough(const Cluster& c) {
+  return c.world.coverage[kOperations] >= static_cast<uint64_t>(c.plan.ops) &&
+         c.world.coverage[kFaults] >= Plan::kLeastFaults;
+}
+
+// As long as the plan says, and until enough was asked and befell. In a run of less than all parts: as long as then.
+void last(Cluster& c, Load& load) {
+  const int64_t begun_us = c.world.now_us;
+  const Kept* kept = c.options.kept;
+  const size_t nth = c.world.era > 1 ? 1 : 0;
+  if (kept != nullptr && nth < kept->loads_us.size()) {
+    c.spin(kept->loads_us[nth]);
+  } else {
+    for (c.spin(c.plan.load_us); c.running() && !is_enough(c); c.spin(200'000))
+      if (c.world.now_us - begun_us > Plan::kLongestLoadUs)
+        return c.world.fail(
+            "workload", fmt::format("workload: only {} operations and {} faults in {} s", c.world.coverage[kOperations],
+                                    c.world.coverage[kFaults], Plan::kLongestLoadUs / 1'000'000));
+  }
+  World::past_loads_us.push_back(c.world.now_us - begun_us);
+  load.lasted_us = c.world.now_us - begun_us + (c.running() ? 0 : kAfterFailureUs);
+}
 
 void bear(Cluster& c, Load& load) {
   c.start();
   c.add_clients();
   load.faults.begin();
   if (c.plan.changes) load.changes.begin();
-  c.spin(c.plan.load_us);
+  last(c, load);
   load.faults.end();
   load.changes.end();
+}
+
+// All get the build of the next feature level at last, one after the other: it comes into force without being asked
+// for.
+void finish_upgrade(Cluster& c) {
+  c.plan.upgrades = false;
+  const auto is_old = [](const Server* s) { return s->installed() != lock::known_level(); };
+  while (c.running()) {  // meanwhile one may join or leave
+    const auto old = std::find_if(c.servers().begin(), c.servers().end(), is_old);
+    if (old == c.servers().end()) return;
+    (*old)->install(lock::known_level());
+    (*old)->restart_cleanly();
+    c.spin(500'000);
+  }
+}
+
+bool has_risen(Cluster& c) {
+  return std::all_of(c.servers().begin(), c.servers().end(),
+                     [](Server* s) { return s->up() && s->replica().status().level == lock::known_level(); });
 }
 
 void come_to_rest(Cluster& c, Load& load) {
@@ -56,9 +99,12 @@ void come_to_rest(Cluster& c, Load& load) {
   for (auto& client : c.clients) client->finish();
   if (c.running())
     c.require([&] { return c.leader() != nullptr; }, kLeaderWithinUs, "nobody leads after the last fault");
+  const bool upgrades = c.plan.upgrades;
+  if (c.running() && upgrades) finish_upgrade(c);
   if (c.running()) c.require([&] { return all_done(c); }, kDoneWithinUs, "long after the last fault not all is done");
   if (c.running())
     c.require([&] { return load.changes.settled(); }, 30'000'000, "a change of the members does not end");
+  if (c.running() && upgrades) c.require([&] { return has_risen(c); }, 20'000'000, "the feature level does not rise");
   if (c.running()) check_whole(c);
   // All at once stop and start again: what was decided is still there.
   if (c.running())
@@ -68,15 +114,15 @@ void come_to_rest(Cluster& c, Load& load) {
 
 // The newest that one of the members gave within the load.
 struct Backups {
-  explicit Backups(Cluster& c) : c_(c) {}
+  explicit Backups(Cluster& c) : c_(c), dice_(c.world.dice(Stream::kBackups)) {}
   void begin() {
-    c_.world.after(c_.world.rng.in(500'000, c_.plan.load_us), [this] { ask(); });
+    c_.world.after(dice_.in(500'000, c_.plan.load_us), [this] { ask(); });
   }
   std::optional<std::string> newest;
 
  private:
   void ask() {
-    Server* from = c_.servers()[static_cast<size_t>(c_.world.rng.next() % c_.size())];
+    Server* from = c_.servers()[dice_.below(c_.size())];
     if (!from->up()) return begin();
     from->snapshot();
     wait(*from, from->replica().status().applied);
@@ -90,6 +136,7 @@ struct Backups {
     });
   }
   Cluster& c_;
+  Rng dice_;
 };
 
 // Clients of before know sessions that are no more.
@@ -109,7 +156,8 @@ void ask_for_old_sessions(Cluster& c, Asker& asker, const Heritage& heritage) {
 
 std::optional<Heritage> what_is_left(Cluster& over, const std::optional<std::string>& backup) {
   if (!over.running()) return std::nullopt;
-  for (Server* s : over.servers()) over.world.rng.chance(0.5) ? s->crash(false) : s->kill();
+  Rng dice = over.world.dice(Stream::kEnd);
+  for (Server* s : over.servers()) dice.chance(0.5) ? s->crash(false) : s->kill();
   over.spin(7'000'000);  // the longest stall within a turn: what was stamped in it is in the past
   over.end();
   if (!over.running()) return std::nullopt;
@@ -119,7 +167,7 @@ std::optional<Heritage> what_is_left(Cluster& over, const std::optional<std::str
     return restored_from(over, *backup);
   }
   // One that joined and never got anything is no survivor.
-  const size_t first = static_cast<size_t>(over.world.rng.next() % over.size());
+  const size_t first = dice.below(over.size());
   for (size_t i = 0; i < over.size(); ++i) {
     Server& survivor = *over.servers()[(first + i) % over.size()];
     if (const auto left = survivor.remains(); !left.ok() && left.status().code() == base::Code::kInvalid) continue;
@@ -134,15 +182,17 @@ RunResult joined(RunResult before, RunResult after) {
   for (size_t i = 0; i < before.coverage.size(); ++i) after.coverage[i] += before.coverage[i];
   after.story.insert(after.story.begin(), before.story.begin(), before.story.end());
   after.trace_hash ^= before.trace_hash * 31;
+  after.kept.parts.merge(before.kept.parts);
+  after.kept.loads_us.insert(after.kept.loads_us.begin(), before.kept.loads_us.begin(), before.kept.loads_us.end());
   return after;
 }
 
-RunResult go_on(Cluster& over, const Heritage& heritage, int64_t ops, bool tell) {
+RunResult go_on(Cluster& over, const Heritage& heritage) {
   const auto adjust = [&](Plan& p) {
     p.first_number = kNextNumbers;
     p.changes |= heritage.founders.size() == 1;
   };
-  Cluster c(over.seed, ops, over.plan.members, tell, adjust, &heritage);
+  Cluster c(over.options, adjust, &heritage);
   c.world.say(fmt::format("incarnation {} begins", heritage.origin.incarnation));
   Load load(c);
   Asker asker(c);
@@ -150,25 +200,26 @@ RunResult go_on(Cluster& over, const Heritage& heritage, int64_t ops, bool tell)
   ask_for_old_sessions(c, asker, heritage);
   bear(c, load);
   come_to_rest(c, load);
-  return c.result();
+  return c.result(load.lasted_us);
 }
 
 }  // namespace
 
-RunResult run_cluster_seed(uint64_t seed, int64_t ops, int members, bool tell) {
-  Cluster c(seed, ops, members, tell);
+RunResult run_cluster(const RunOptions& options) {
+  World::past_loads_us.clear();
+  Cluster c(options);
   Load load(c);
   Backups backups(c);
   if (c.plan.after == Plan::After::kRestore) backups.begin();
   bear(c, load);
   if (c.plan.after == Plan::After::kPeace) {
     come_to_rest(c, load);
-    return c.result();
+    return c.result(load.lasted_us);
   }
   const auto heritage = what_is_left(c, backups.newest);
-  if (!heritage) return c.result();
-  RunResult after = go_on(c, *heritage, ops, tell);
-  return joined(c.result(), std::move(after));
+  if (!heritage) return c.result(load.lasted_us);
+  RunResult after = go_on(c, *heritage);
+  return joined(c.result(load.lasted_us), std::move(after));
 }
 
 }  // namespace cleat::sim

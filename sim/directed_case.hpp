@@ -17,6 +17,7 @@ namespace cleat::sim {
 inline void calm(Plan& p) {
   p.crashes = p.stalls = p.full_disks = p.flips = p.slow_disk = p.snapshots = p.drops = p.deaths = false;
   p.partitions = p.wire_drops = p.wire_breaks = p.slow_wires = p.transfers = p.changes = p.slow_clients = false;
+  p.upgrades = p.shuffles = p.drifts = false;
   p.req_results = 256;
   p.after = Plan::After::kPeace;
   p.wire_us = 200;
@@ -27,7 +28,8 @@ class Case : public Cluster {
  public:
   Case(uint64_t s, bool tell, int members = 3, const std::function<void(Plan&)>& adjust = calm,
        const Heritage* heritage = nullptr)
-      : Cluster(s, 200, members, tell, adjust, heritage) {
+      : Cluster({.seed = s, .members = members, .telling = tell ? Telling::kAll : Telling::kNothing}, adjust,
+                heritage) {
     start();
     require([this] { return leader() != nullptr; }, 15'000'000, "nobody leads at the start");
   }

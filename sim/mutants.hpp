@@ -6,7 +6,12 @@
 
 namespace cleat::sim {
 
-int hunt_mutants(uint64_t seeds, int64_t ops, const std::string& only);  // exit status: 1 when one survives
+struct Hunt {
+  uint64_t seeds = 300;  // at most, of each configuration
+  int jobs = 1;          // variants that are hunted at a time
+  std::string only;      // of this name; empty: all
+};
+int hunt_mutants(const Hunt&);  // exit status: 1 when one survives
 void choose_mutant(const std::string& name);
 
 }  // namespace cleat::sim

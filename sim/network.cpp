@@ -4,17 +4,39 @@
 
 #include <algorithm>
 
-namespace cleat::sim {
+#include "replica/peer_messages.hpp"
 
-void Network::started(uint32_t member, uint32_t boot) {
+namespace cleat::sim {
+namespace {
+
+bool is_raft(std::string_view message) {
+  return !message.empty() && message[0] == static_cast<char>(replica::PeerKind::kRaft);
+}
+
+}  // namespace
+
+Network::Wire& Network::wire(uint32_t from, uint32_t to) {
+  const auto found = wires_.find({from, to});
+  if (found != wires_.end()) return found->second;
+  return wires_.emplace(std::pair(from, to), world_.dice(Stream::kWire, from << 8 | to)).first->second;
+}
+
+// Of the message that is being sent.
+bool Network::happens(uint32_t from, uint32_t to, double chance) {
+  Wire& w = wire(from, to);
+  return w.dice.chance(chance) && world_.happens(Stream::kWireTrouble, from << 8 | to, w.sent);
+}
+
+void Network::started(uint32_t member, uint32_t boot, uint32_t level) {
   ends_[member].up = true;
   ends_[member].boot = boot;
+  ends_[member].level = level;
   for (auto& [other, end] : ends_) {
     if (other == member) continue;
     // What stood from before this start: the new process knows nothing of it, and resets it.
     if (wire(other, member).up) break_wire(other, member);
-    dial(member, other, world_.rng.in(500, 30'000));
-    if (end.up) dial(other, member, world_.rng.in(500, 100'000));
+    dial(member, other, wire(member, other).dice.in(500, 30'000));
+    if (end.up) dial(other, member, wire(other, member).dice.in(500, 100'000));
   }
 }
 
@@ -31,7 +53,7 @@ void Network::stopped(uint32_t member, bool told) {
     Wire& in = wire(other, member);
     if (!in.up) continue;
     in.dead = true;
-    const int64_t notice_us = told ? world_.rng.in(200, 2'000) : kUserTimeoutUs;
+    const int64_t notice_us = told ? in.dice.in(200, 2'000) : kUserTimeoutUs;
     world_.after(notice_us, [this, other = other, member, life = in.life] {
       if (wire(other, member).life == life && wire(other, member).dead) break_wire(other, member);
     });
@@ -44,12 +66,12 @@ void Network::dial(uint32_t from, uint32_t to, int64_t after_us) {
     Wire& w = wire(from, to);
     if (w.up || mine != w.tries || !ends_[from].up) return;
     const bool reachable = ends_[to].up && !w.cut && !wire(to, from).cut && ends_[from].port->knows(to);
-    if (!reachable) return dial(from, to, world_.rng.in(50'000, 1'000'000));
+    if (!reachable) return dial(from, to, w.dice.in(50'000, 1'000'000));
     w.up = true;
     w.dead = false;
     ++w.life;
     w.last_us = world_.now_us;
-    ends_[from].port->peer_up(to, ends_[to].boot);
+    ends_[from].port->peer_up(to, ends_[to].boot, ends_[to].level);
   });
 }
 
@@ -64,7 +86,7 @@ void Network::break_wire(uint32_t from, uint32_t to) {
   w.under_way = 0;
   if (!ends_[from].up) return;
   ends_[from].port->peer_down(to);
-  dial(from, to, world_.rng.in(50'000, 500'000));
+  dial(from, to, w.dice.in(50'000, 500'000));
 }
 
 void Network::send(uint32_t from, uint32_t to, std::string_view bytes, int64_t leaves_us) {
@@ -73,13 +95,24 @@ void Network::send(uint32_t from, uint32_t to, std::string_view bytes, int64_t l
     lost_ += w.up;
     return;
   }
-  if (plan_.wire_drops && world_.rng.chance(0.01)) {  // as if its buffer had been full for a moment
+  ++w.sent;
+  if (plan_.wire_drops && happens(from, to, 0.01)) {  // as if its buffer had been full for a moment
     ++lost_;
     return;
   }
   w.under_way += bytes.size();
-  const int64_t delay_us = plan_.wire_us + world_.rng.in(0, plan_.wire_us / 2) + w.extra_us;
+  const int64_t delay_us = plan_.wire_us + w.dice.in(0, plan_.wire_us / 2) + w.extra_us;
   w.last_us = std::max(w.last_us, std::max(leaves_us, world_.now_us) + delay_us);
+  // Peers do neither to each other, but Raft must bear it.
+  if (plan_.shuffles && is_raft(bytes) && happens(from, to, 0.02)) {
+    const int64_t later_us = w.last_us + w.dice.in(100, 20'000);
+    const bool twice = w.dice.chance(0.5);
+    world_.cover(twice ? kMessagesDoubled : kMessagesOvertaken);
+    world_.at(later_us, [this, from, to, life = w.life, b = std::string(bytes)]() mutable {
+      if (wire(from, to).life == life && !wire(from, to).cut) deliver(from, to, wire(from, to), std::move(b));
+    });
+    if (!twice) return;
+  }
   world_.at(w.last_us,
             [this, from, to, life = w.life, b = std::string(bytes)]() mutable { land(from, to, life, std::move(b)); });
 }

@@ -19,7 +19,7 @@ class Port {
  public:
   virtual ~Port() = default;
   virtual void arrive(uint32_t from, std::string bytes) = 0;
-  virtual void peer_up(uint32_t member, uint32_t boot) = 0;
+  virtual void peer_up(uint32_t member, uint32_t boot, uint32_t level) = 0;
   virtual void peer_down(uint32_t member) = 0;
   virtual bool knows(uint32_t member) const = 0;  // it belongs to the group, as far as this one knows: to be dialed
 };
@@ -29,7 +29,7 @@ class Network {
   Network(World& world, const Plan& plan) : world_(world), plan_(plan) {}
 
   void attach(uint32_t member, Port* port) { ends_[member].port = port; }
-  void started(uint32_t member, uint32_t boot);  // it dials all others from now on
+  void started(uint32_t member, uint32_t boot, uint32_t level);  // it dials all others from now on
   // Its process is gone. `told`: its kernel closes its connections; otherwise the others find out by silence.
   void stopped(uint32_t member, bool told);
   void send(uint32_t from, uint32_t to, std::string_view bytes, int64_t leaves_us);
@@ -50,9 +50,12 @@ class Network {
   struct End {
     Port* port = nullptr;
     bool up = false;
-    uint32_t boot = 0;
+    uint32_t boot = 0, level = 0;
   };
   struct Wire {
+    explicit Wire(Rng its_dice) : dice(its_dice) {}
+    Rng dice;
+    uint64_t sent = 0;
     bool up = false;    // the sender holds a connection
     bool dead = false;  // its other end is gone, unknown to the sender
     bool cut = false, quiet = false;
@@ -62,7 +65,8 @@ class Network {
     std::deque<std::string> stuck;
   };
 
-  Wire& wire(uint32_t from, uint32_t to) { return wires_[{from, to}]; }
+  Wire& wire(uint32_t from, uint32_t to);
+  bool happens(uint32_t from, uint32_t to, double chance);
   void dial(uint32_t from, uint32_t to, int64_t after_us);
   void land(uint32_t from, uint32_t to, uint64_t life, std::string bytes);
   void deliver(uint32_t from, uint32_t to, Wire&, std::string bytes);

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/mutant.hpp"
+#include "replica/level_watch.hpp"
 #include "storage/snapshot.hpp"
 
 namespace cleat::sim {
@@ -23,6 +24,7 @@ Server::Server(World& world, Checks& checks, const Plan& plan, std::string dir, 
       disk_(std::make_unique<raft::VirtualDisk>()),
       files_(std::make_unique<storage::FakeFileSystem>()),
       self_(std::move(self)),
+      dice_(world.dice(Stream::kServer, self_.member)),
       rate_(plan.rates[(self_.member - 1) % plan.rates.size()]) {
   if (!alone()) self_.network->attach(self_.member, this);
   for (const replica::Member& m : self_.founders) known_.insert(m.id);
@@ -41,8 +43,22 @@ Server::~Server() {
 }
 
 int64_t Server::mono_us() {
-  return static_cast<int64_t>(rate_ * static_cast<double>(world_.now_us + elapsed_in_turn_us())) +
+  return mono_base_us_ +
+         static_cast<int64_t>(rate_ * static_cast<double>(world_.now_us + elapsed_in_turn_us() - rate_since_us_)) +
          static_cast<int64_t>(life_ + self_.member) * 7'000'000;
+}
+
+void Server::drift(double rate) {
+  world_.cover(kDrifts);
+  if (world_.telling())
+    world_.say(fmt::format("the clock of member {} runs {:.4f} times as fast as time", self_.member, rate));
+  mono_base_us_ += static_cast<int64_t>(rate_ * static_cast<double>(world_.now_us - rate_since_us_));
+  rate_since_us_ = world_.now_us;
+  rate_ = rate;
+}
+
+bool Server::happens(double chance) {
+  return dice_.chance(chance) && world_.happens(Stream::kTrouble, self_.member, ++troubles_);
 }
 
 replica::Options Server::options() {
@@ -57,6 +73,7 @@ replica::Options Server::options() {
   o.settings.margin_ppm = static_cast<uint32_t>(plan_.margin * 1e6);
   o.settings.implicit_ttl_ms = 1500;
   o.settings.req_results_per_session = plan_.req_results;
+  o.level = level_;
   o.seed = life_ + (uint64_t{self_.member} << 32) + (alone() ? 0 : plan_.seed << 40);
   o.disk = disk_.get();
   o.files = files_.get();
@@ -69,6 +86,12 @@ replica::Options Server::options() {
 
 void Server::start() {
   if (up() || retired_) return;
+  // An operator upgrades it, or goes back to the build of before.
+  Rng dice = world_.dice(Stream::kUpgrade, self_.member, life_);
+  if (plan_.upgrades && dice.chance(0.5) && world_.happens(Stream::kUpgrade, self_.member, life_)) {
+    level_ = dice.chance(0.7) ? lock::known_level() : lock::kFirstLevel;
+    world_.say(fmt::format("the build of member {} knows feature level {}", self_.member, level_));
+  }
   // It died in a turn that ends only now.
   if (!alone() && world_.now_us < busy_until_us_) return world_.at(busy_until_us_, [this] { start(); });
   std::filesystem::create_directories(dir_);
@@ -84,7 +107,7 @@ void Server::open() {
   dying_ = false;
   in_turn_us_ = 0;
   if (!alone()) self_.group->starts(self_.member);
-  if (plan_.crashes && world_.rng.chance(0.1)) disk_->stop_after(static_cast<uint64_t>(world_.rng.in(0, 12)));
+  if (plan_.crashes && happens(0.1)) disk_->stop_after(static_cast<uint64_t>(dice_.in(0, 12)));
   auto opened = replica::Replica::open(options(), *this, *this);
   if (disk_->stopped()) {
     if (opened.ok()) replica_ = *std::move(opened);
@@ -97,6 +120,13 @@ void Server::open() {
       if (!up()) start();
     });
   }
+  if (!opened.ok() && level_ < lock::known_level() &&
+      opened.status().message().find(replica::kTooOld) != std::string::npos) {
+    world_.cover(kTooOld);
+    world_.say(opened.status().message());
+    level_ = lock::known_level();
+    return open();
+  }
   if (!opened.ok()) return world_.fail("recovery", "the node does not start again: " + opened.status().message());
   replica_ = *std::move(opened);
   snapshots_seen_ = replica_->status().snapshot_index;
@@ -107,22 +137,22 @@ void Server::open() {
   sync_us_ = 0;
   held_seen_ = forwards_again_seen_ = 0;
   disk_->take_sync_us();
-  world_.say(fmt::format("node {} starts, boot {}", self_.member, replica_->boot()));
-  if (!alone()) self_.network->started(self_.member, replica_->boot());
+  world_.say(fmt::format("member {} starts for the {}. time", self_.member, replica_->boot()));
+  if (!alone()) self_.network->started(self_.member, replica_->boot(), level_);
   schedule(world_.now_us);
 }
 
 void Server::die_in_start() {
   world_.cover(kCrashesInStart);
-  world_.say(fmt::format("node {} crashes while it starts", self_.member));
+  world_.say(fmt::format("member {} loses power while it starts", self_.member));
   lose_power();
-  world_.after(world_.rng.in(1'000, 200'000), [this] {
+  world_.after(dice_.in(1'000, 200'000), [this] {
     if (!up()) open();
   });
 }
 
 void Server::lose_power() {
-  const uint64_t seed = world_.rng.next();
+  const uint64_t seed = dice_.next();
   disk_->crash(seed);
   files_->crash(seed + 1);
   disk_->fail_syncs(false);
@@ -135,7 +165,7 @@ void Server::crash(bool in_a_write) {
   if (!up() || dies_later([this] { crash(false); })) return;
   world_.cover(in_a_write ? kCrashesInWrite : kCrashes);
   failing_ = false;
-  world_.say(fmt::format("node {} crashes{}", self_.member, in_a_write ? " in a write" : ""));
+  world_.say(fmt::format("member {} loses power{}", self_.member, in_a_write ? " in a write" : ""));
   const uint64_t before = disk_->used_bytes();
   lose_power();
   if (disk_->used_bytes() != before || in_a_write) world_.cover(kCutTails);
@@ -159,12 +189,21 @@ void Server::kill() {
   if (!up() || dies_later([this] { kill(); })) return;
   if (failing_) return crash(false);
   world_.cover(kKills);
-  world_.say(fmt::format("node {} is killed", self_.member));
+  world_.say(fmt::format("member {} is killed", self_.member));
   replica_.reset();
   stop();
   if (!alone()) self_.network->stopped(self_.member, true);
   if (plan_.flips && !world_.failed()) refuse_damaged_snapshot();
-  if (plan_.flips && !world_.failed() && world_.rng.chance(0.5) && !try_open_with_rot()) world_.cover(kFlipsHarmless);
+}
+
+bool Server::meets_rot() {
+  kill();
+  for (int i = 0; i < 4 && !world_.failed(); ++i) {
+    if (try_open_with_rot()) return world_.over = true;
+    world_.cover(kFlipsHarmless);
+  }
+  start();
+  return false;
 }
 
 void Server::restart_cleanly() {
@@ -177,7 +216,7 @@ void Server::restart_cleanly() {
 }
 
 void Server::stop() {
-  serving_ = false;
+  serving_ = dying_ = false;
   mailbox_.clear();
   cookies_.clear();
   undelivered_.clear();
@@ -186,7 +225,7 @@ void Server::stop() {
   connections_.clear();
   for (auto& [id, c] : connections) {
     if (c.client == nullptr || c.vanished) continue;
-    world_.after(world_.rng.in(1'000, 20'000), [client = c.client, id = id] { client->on_disconnected(id); });
+    world_.after(dice_.in(1'000, 20'000), [client = c.client, id = id] { client->on_disconnected(id); });
   }
 }
 
@@ -194,19 +233,18 @@ void Server::stop() {
 bool Server::try_open_with_rot() {
   const auto files = disk_->files();
   if (files.empty()) return false;
-  const std::string& path = files[world_.rng.next() % files.size()];
+  const std::string& path = files[dice_.next() % files.size()];
   const auto bytes = disk_->read(path);
   if (bytes.empty()) return false;
-  const uint64_t offset = world_.rng.next() % bytes.size();
-  const auto mask = static_cast<uint8_t>(1u << world_.rng.in(0, 7));
+  const uint64_t offset = dice_.next() % bytes.size();
+  const auto mask = static_cast<uint8_t>(1u << dice_.in(0, 7));
   disk_->flip(path, offset, mask);
   ++life_;
   auto opened = replica::Replica::open(options(), *this, *this);
   world_.say(fmt::format("rot in {} at {}: {}", path, offset, opened.ok() ? "not met" : opened.status().message()));
   if (!opened.ok()) {
-    // Never silently wrong. An operator would restore a backup; this run ends here.
+    // Never silently wrong. An operator would restore a backup.
     world_.cover(kFlipsRefused);
-    world_.over = true;
     return true;
   }
   replica_ = *std::move(opened);
@@ -225,8 +263,8 @@ void Server::refuse_damaged_snapshot() {
   const auto snapshots = storage::list_snapshots(*files_, dir_ + "/snapshots");
   if (!snapshots.ok() || snapshots->empty()) return;
   const std::string& path = snapshots->front().path;
-  const uint64_t offset = world_.rng.next() % files_->content(path).size();
-  const auto mask = static_cast<uint8_t>(1u << world_.rng.in(0, 7));
+  const uint64_t offset = dice_.next() % files_->content(path).size();
+  const auto mask = static_cast<uint8_t>(1u << dice_.in(0, 7));
   files_->flip(path, offset, mask);
   auto opened = replica::Replica::open(options(), *this, *this);
   const std::string said = opened.ok() ? "it starts" : opened.status().message();
@@ -253,12 +291,9 @@ void Server::send(uint64_t connection, const Request& r) {
   const auto c = connections_.find(connection);
   if (!up() || c == connections_.end() || !c->second.open || c->second.vanished) return;
   if (unreachable_) return vanish(connection);  // what is lost on it leaves a hole: it will not be heard again
-  if (c->second.session != 0) {
-    heard(c->second.session, awake_now());
-    if (world_.telling()) world_.say(fmt::format("session {} arrives on connection {}", c->second.session, connection));
-  }
+  if (c->second.session != 0) heard(c->second.session, awake_now());
   mailbox_.emplace_back(connection, r);
-  schedule(world_.now_us + world_.rng.in(0, 100));
+  schedule(world_.now_us + dice_.in(0, 100));
 }
 
 // The end of a connection is read after all that was sent on it.
@@ -306,7 +341,7 @@ double Server::listened_us(int64_t real_us) const {
 }
 
 void Server::turn() {
-  if (plan_.stalls && in_turn_us_ == 0) in_turn_us_ = world_.rng.chance(0.002) ? world_.rng.in(1000, 90'000) : 0;
+  if (plan_.stalls && in_turn_us_ == 0) in_turn_us_ = happens(0.002) ? dice_.in(1000, 90'000) : 0;
   const int64_t reading_us = world_.now_us + in_turn_us_;
   awake_us_ += listened_us(reading_us - last_reading_us_);
   last_reading_us_ = reading_us;
@@ -353,22 +388,35 @@ void Server::after_step() {
     if (c.open && !c.queue.empty() && c.run.empty() && c.waiting == 0 && !c.busy) return schedule(later_us);
 }
 
-void Server::fill_disk(bool log_too) {
+void Server::fill_disk(bool log_too, int64_t log_room_bytes) {
   files_->set_capacity(1u << 19);
-  if (log_too) disk_->set_capacity(disk_->used_bytes() + static_cast<uint64_t>(world_.rng.in(0, 3000)));
-  world_.say(fmt::format("the disk of node {} is {}", self_.member, log_too ? "full, for the log too" : "nearly full"));
+  world_.cover(kFullDisks);
+  if (log_too) disk_->set_capacity(disk_->used_bytes() + static_cast<uint64_t>(log_room_bytes));
+  world_.say(
+      fmt::format("the disk of member {} is {}", self_.member, log_too ? "full, for the log too" : "nearly full"));
 }
 
 void Server::empty_disk() {
   files_->set_capacity(UINT64_MAX);
   disk_->set_capacity(raft::VirtualDisk::kUnlimited);
-  world_.say(fmt::format("there is room on the disk of node {} again", self_.member));
+  world_.say(fmt::format("there is room on the disk of member {} again", self_.member));
 }
 
-void Server::fail_next_sync() {
+void Server::slow_disk(int64_t sync_us) {
+  world_.cover(kSlowDisks, sync_us > 0);
+  if (world_.telling()) world_.say(fmt::format("a sync of member {}'s disk takes {} us", self_.member, sync_us));
+  disk_->set_sync_cost(static_cast<uint64_t>(sync_us), 0);
+}
+
+void Server::die_in_next_write(Rng& dice) {
   failing_ = true;
-  if (world_.rng.chance(0.5)) return disk_->fail_syncs(true);
-  disk_->stop_after(static_cast<uint64_t>(world_.rng.in(0, 8)));
+  if (dice.chance(0.5)) {
+    world_.cover(kFailedSyncs);
+    world_.say(fmt::format("the next sync of member {} is to fail", self_.member));
+    return disk_->fail_syncs(true);
+  }
+  world_.say(fmt::format("member {} is to lose power within its next writes", self_.member));
+  disk_->stop_after(static_cast<uint64_t>(dice.in(0, 8)));
 }
 
 base::Result<server::Survivor> Server::remains() {

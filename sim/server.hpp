@@ -48,13 +48,18 @@ class Server : public replica::Clock, private replica::Listener, private replica
   void crash(bool in_a_write);
   void kill();
   void restart_cleanly();
+  bool meets_rot();  // of its log, at the end of a run; true: it was refused, and that was the end
+  // The build of its next start; what knows too little for its group is not served again (lock/level.hpp).
+  void install(uint32_t level) { level_ = level; }
+  uint32_t installed() const { return level_; }
   void stall(int64_t us) { stalled_until_us_ = world_.now_us + us; }
   void unreachable(bool yes) { unreachable_ = yes; }  // for clients
   void stall_in_turn(int64_t us) { in_turn_us_ = us; }
-  void fill_disk(bool log_too);
+  void drift(double rate);  // its clock runs so fast from now on
+  void fill_disk(bool log_too, int64_t log_room_bytes = 0);
   void empty_disk();
-  void slow_disk(int64_t sync_us) { disk_->set_sync_cost(static_cast<uint64_t>(sync_us), 0); }
-  void fail_next_sync();
+  void slow_disk(int64_t sync_us);
+  void die_in_next_write(Rng&);                        // its sync fails, or the power goes in the middle of it
   bool failing() const { return failing_ || dying_; }  // it goes soon
   void snapshot();
   void end_faults();
@@ -100,7 +105,7 @@ class Server : public replica::Clock, private replica::Listener, private replica
   struct PeerInput {
     enum class Kind : uint8_t { kMessage, kUp, kDown } kind;
     uint32_t member;
-    uint32_t boot;
+    uint32_t boot, level;
     std::string bytes;
   };
 
@@ -116,6 +121,7 @@ class Server : public replica::Clock, private replica::Listener, private replica
   void on_term(uint64_t) override;
   void on_state_replaced() override;
   void on_members(const replica::Members&) override;
+  void on_unfit(const std::string& why) override;
   void on_members_changed(uint64_t cookie, const base::Status&) override;
 
   // Outbox.
@@ -123,13 +129,14 @@ class Server : public replica::Clock, private replica::Listener, private replica
   void flush() override {}
   // Port.
   void arrive(uint32_t from, std::string bytes) override;
-  void peer_up(uint32_t member, uint32_t boot) override;
+  void peer_up(uint32_t member, uint32_t boot, uint32_t level) override;
   void peer_down(uint32_t member) override;
   bool knows(uint32_t member) const override;
 
   bool alone() const { return self_.network == nullptr; }
 
   void open();
+  bool happens(double chance);  // a small trouble
   void die_in_start();
   void lose_power();
   bool dies_later(std::function<void()> die);
@@ -190,8 +197,12 @@ class Server : public replica::Clock, private replica::Listener, private replica
   bool serving_ = false, checked_ = false, failing_ = false, stuck_ = false, reads_nothing_ = false;
   uint64_t snapshots_seen_ = 0, held_seen_ = 0, forwards_again_seen_ = 0;  // of the replica's counters
   Membership self_;
+  uint32_t level_ = lock::kFirstLevel;
+  Rng dice_;
+  uint64_t troubles_ = 0;  // small ones that the dice gave so far
   double rate_;
-  int64_t sync_us_ = 0;  // of this turn so far
+  int64_t mono_base_us_ = 0, rate_since_us_ = 0;  // of its clock, since the rate changed last
+  int64_t sync_us_ = 0;                           // of this turn so far
   bool unreachable_ = false, dying_ = false, retired_ = false;
   std::deque<PeerInput> peer_inputs_;
   std::set<uint32_t> known_;

@@ -14,12 +14,12 @@ void Server::drain() {
   take_peer_input();
   size_t take = mailbox_.size();
   // More comes than a turn reads, for a turn or for some; or none of it is read.
-  if (take > 0 && plan_.stalls && world_.rng.chance(0.02)) {
-    undrained_until_us_ = world_.now_us + world_.rng.in(0, 100'000);
-    reads_nothing_ = world_.rng.chance(0.5);
+  if (take > 0 && plan_.stalls && happens(0.02)) {
+    undrained_until_us_ = world_.now_us + dice_.in(0, 100'000);
+    reads_nothing_ = dice_.chance(0.5);
   }
   if (take > 0 && world_.now_us <= undrained_until_us_) {
-    take = reads_nothing_ ? 0 : static_cast<size_t>(world_.rng.in(0, static_cast<int64_t>(take) - 1));
+    take = reads_nothing_ ? 0 : static_cast<size_t>(dice_.in(0, static_cast<int64_t>(take) - 1));
     world_.cover(kUndrained);
     replica_->input_left();
   }
@@ -51,7 +51,6 @@ void Server::vouch() {
     if (unanswered && c.session != 0 && !c.vanished) {
       replica_->vouch({c.session}, 0);
       heard(c.session, static_cast<int64_t>(awake_us_));
-      if (world_.telling()) world_.say(fmt::format("vouched for {}", c.session));
     }
     if (c.implicit != 0) replica_->vouch({c.implicit}, silent_ms);
   }
@@ -86,6 +85,12 @@ void Server::feed_run(uint64_t id, Connection& c) {
   while (!c.queue.empty() && c.queue.front().kind == Kind::kCommand) {
     Request& r = c.queue.front();
     const lock::Command command = complete(c, r);
+    if (lock::required_level(command) > replica_->machine().level()) {
+      if (!c.run.empty()) return;
+      reply(id, {.number = r.number, .trouble = Trouble::kBusy, .verb = r.c.verb, .key = {}});  // an ERR: not done
+      c.queue.pop_front();
+      continue;
+    }
     const bool barrier = r.c.verb < lock::Verb::kLock;
     if (barrier && !c.run.empty()) return;
     if (command.by == lock::By::kExplicit && c.session == 0) {
@@ -124,9 +129,9 @@ void Server::feed_closed(uint64_t id, Connection& c) {
   // The log hears of it a little later, or much: meanwhile the connection's waiters may be granted.
   if (c.told_closed) return;
   if (c.told_at_us < 0)
-    c.told_at_us = world_.now_us + (world_.rng.chance(0.5)   ? 0
-                                    : world_.rng.chance(0.6) ? world_.rng.in(500, 4'000)
-                                                             : world_.rng.in(4'000, 400'000));
+    c.told_at_us = world_.now_us + (dice_.chance(0.5)   ? 0
+                                    : dice_.chance(0.6) ? dice_.in(500, 4'000)
+                                                        : dice_.in(4'000, 400'000));
   if (world_.now_us < c.told_at_us) return schedule(c.told_at_us);
   lock::Command closed;
   closed.verb = lock::Verb::kConnectionClosed;

@@ -27,19 +27,19 @@ void Server::send(uint32_t member, std::string_view message) {
 
 void Server::arrive(uint32_t from, std::string bytes) {
   if (!up()) return;
-  peer_inputs_.push_back({PeerInput::Kind::kMessage, from, 0, std::move(bytes)});
-  schedule(world_.now_us + world_.rng.in(0, 60));
+  peer_inputs_.push_back({PeerInput::Kind::kMessage, from, 0, 0, std::move(bytes)});
+  schedule(world_.now_us + dice_.in(0, 60));
 }
 
-void Server::peer_up(uint32_t member, uint32_t boot) {
+void Server::peer_up(uint32_t member, uint32_t boot, uint32_t level) {
   if (!up()) return;
-  peer_inputs_.push_back({PeerInput::Kind::kUp, member, boot, {}});
+  peer_inputs_.push_back({PeerInput::Kind::kUp, member, boot, level, {}});
   schedule(world_.now_us);
 }
 
 void Server::peer_down(uint32_t member) {
   if (!up()) return;
-  peer_inputs_.push_back({PeerInput::Kind::kDown, member, 0, {}});
+  peer_inputs_.push_back({PeerInput::Kind::kDown, member, 0, 0, {}});
   schedule(world_.now_us);
 }
 
@@ -51,11 +51,11 @@ void Server::take_peer_input() {
   size_t take = peer_inputs_.size();
   // After a stall all is ready at once, and what clients sent may be read before what members sent.
   const bool stalled = world_.now_us - stalled_until_us_ < 1'000 && stalled_until_us_ > 0;
-  if (take > 0 && stalled && world_.rng.chance(0.5)) {
+  if (take > 0 && stalled && happens(0.5)) {
     take = 0;
     replica_->input_left();
-  } else if (take > 1 && plan_.stalls && world_.rng.chance(0.02)) {
-    take = static_cast<size_t>(world_.rng.in(0, static_cast<int64_t>(take) - 1));
+  } else if (take > 1 && plan_.stalls && happens(0.02)) {
+    take = static_cast<size_t>(dice_.in(0, static_cast<int64_t>(take) - 1));
     replica_->input_left();
   }
   for (; take > 0; --take) {
@@ -66,7 +66,7 @@ void Server::take_peer_input() {
         replica_->receive(in.member, in.bytes);
         break;
       case PeerInput::Kind::kUp:
-        replica_->peer_up(in.member, in.boot, 1);
+        replica_->peer_up(in.member, in.boot, in.level);
         break;
       case PeerInput::Kind::kDown:
         replica_->peer_down(in.member);
@@ -113,7 +113,7 @@ void Server::refuse_run(uint64_t id, Connection& c, Trouble trouble) {
 void Server::on_leadership(bool leads, uint64_t term) {
   if (leads && !alone()) self_.group->leads(self_.member, term, replica_->status().applied, replica_->machine());
   if (!alone() && (leads || serving_)) {
-    world_.say(fmt::format("node {} {} in term {}", self_.member, leads ? "leads" : "ceases to lead", term));
+    world_.say(fmt::format("member {} {} in term {}", self_.member, leads ? "leads" : "ceases to lead", term));
     if (!leads) world_.cover(kLeadersLost);
     if (has_requests_open()) world_.cover(kChangesUnderLoad);
   }
@@ -155,7 +155,7 @@ void Server::on_state_replaced() {
 void Server::retire() {
   retired_ = true;
   if (!up()) return;
-  world_.say(fmt::format("node {} leaves for good", self_.member));
+  world_.say(fmt::format("member {} leaves for good", self_.member));
   replica_.reset();
   stop();
   self_.network->stopped(self_.member, true);
@@ -167,6 +167,19 @@ void Server::on_members(const replica::Members& members) {
   for (const replica::Member& m : members.all()) known_.insert(m.id);
 }
 
+// Its build is too old since the group moved on: the process ends, and a newer one takes its place.
+void Server::on_unfit(const std::string& why) {
+  if (!up()) return;  // open() says so too
+  world_.cover(kTooOld);
+  world_.say(fmt::format("member {} ends: {}", self_.member, why));
+  level_ = lock::known_level();
+  world_.after(dice_.in(100'000, 1'000'000), [this, life = life_] {
+    if (life != life_ || !up()) return;
+    kill();
+    world_.after(200'000, [this] { start(); });
+  });
+}
+
 void Server::on_members_changed(uint64_t, const base::Status& status) {
   world_.cover(kMemberChanges, status.ok());
   world_.say(fmt::format("membership: {}", status.ok() ? "changed" : status.message()));
@@ -175,11 +188,14 @@ void Server::on_members_changed(uint64_t, const base::Status& status) {
 void Server::on_log(int level, std::string_view line) {
   if (level == 4) world_.cover(kLogFull);
   stuck_ = level == 4 || (stuck_ && level != 2);
-  world_.say(fmt::format("node {} says: {}", self_.member, line));
+  world_.say(fmt::format("member {} says: {}", self_.member, line));
 }
 
 void Server::on_entry(uint64_t index, uint64_t term, std::string_view bytes, bool replayed) {
   const int64_t earliest_us = world_.now_us + in_turn_us_;
+  if (replica_ && replica_->machine().level() > level_)
+    world_.fail("levels",
+                fmt::format("levels: member {} applies entry {} by rules that it does not know", self_.member, index));
   if (alone()) return checks_.entry(index, bytes, replayed, earliest_us);
   self_.group->entry(self_.member, {index, term, replayed, earliest_us, world_.now_us + elapsed_in_turn_us()}, bytes,
                      replica_ ? &replica_->machine() : nullptr);

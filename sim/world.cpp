@@ -15,11 +15,12 @@ std::string_view cover_text(int c) {
   return kTexts[c];
 }
 
-bool is_met_by(int cover, bool several) {
+bool is_met_by(int cover, int members) {
+  if (members == 1 || members == 2) return false;  // too few for most of it
   // Rot is for a node alone: a cluster replaces a damaged member. Marks that a start finds are inherited there.
   const bool alone_only =
       cover == kFlipsRefused || cover == kFlipsHarmless || cover == kSnapshotRot || cover == kBarred;
-  return several ? !alone_only : cover < kFirstOfClusters;
+  return members > 0 ? !alone_only : cover < kFirstOfClusters;
 }
 
 bool World::next() {
@@ -40,20 +41,21 @@ void World::fail(std::string_view by, const std::string& what) {
 }
 
 void World::say(const std::string& line) {
-  if (!tell_) return;
+  if (!telling()) return;
   story.push_back(fmt::format("{:12.3f} ms  {}", static_cast<double>(now_us) / 1000.0, line));
-  if (story.size() > 4000) story.pop_front();
+  if (story.size() > 20'000) story.pop_front();
 }
 
-Plan::Plan(Rng& rng, int64_t n, int m) : members(m), ops(n) {
+Plan::Plan(Rng rng, int64_t n, int m) : members(m), ops(n) {
   server_rate = std::sqrt(1 + margin);
   client_rate_min = 1 / server_rate;
-  clients = static_cast<int>(rng.in(3, 8));
-  names = static_cast<int>(rng.in(1, 4));
+  clients = static_cast<int>(rng.in(5, 10));
+  names = static_cast<int>(rng.in(2, 10));
   session_ttl_min_ms = rng.in(500, 900);
   session_ttl_max_ms = session_ttl_min_ms + rng.in(0, 2000);
   crashes = rng.chance(0.75);
   stalls = rng.chance(0.6);
+  drifts = rng.chance(0.4);
   full_disks = rng.chance(0.35);
   flips = rng.chance(0.4);
   slow_disk = rng.chance(0.3);
@@ -69,6 +71,7 @@ Plan::Plan(Rng& rng, int64_t n, int m) : members(m), ops(n) {
   load_us = rng.in(8, 25) * 1'000'000;
   rates.assign(static_cast<size_t>(members), server_rate);
   if (members > 1) plan_cluster(rng);
+  if (!crashes && !stalls && !full_disks && !slow_disk && !partitions && !transfers) crashes = true;  // some fault
 }
 
 // Slower elections than a single node's restart: sessions live longer here, and members' clocks run apart as far as the
@@ -82,10 +85,12 @@ void Plan::plan_cluster(Rng& rng) {
   wire_drops = rng.chance(0.3);
   wire_breaks = rng.chance(0.5);
   slow_wires = rng.chance(0.3);
+  shuffles = rng.chance(0.2);
   transfers = rng.chance(0.5);
   changes = rng.chance(0.3);
   slow_clients = rng.chance(0.4);
   if (rng.chance(0.5)) req_results = static_cast<uint64_t>(rng.in(8, 24));
+  upgrades = rng.chance(0.3);
   if (rng.chance(0.15)) after = rng.chance(0.5) ? After::kRestore : After::kRecover;
   wire_us = rng.chance(0.7) ? rng.in(40, 500) : rng.in(500, 15'000);
   wire_buffer = rng.chance(0.3) ? static_cast<size_t>(rng.in(4, 64)) << 10 : 8u << 20;

@@ -1,0 +1,59 @@
+// Which broken variants there are beside those of the lock machine (auditor/mutants.hpp), and where each is hunted.
+#pragma once
+
+namespace cleat::sim {
+
+struct Mutant {
+  const char* name;
+  const char* what;
+  int members;         // of the groups that hunt it; 0: one node
+  const char* binary;  // not null: hunted by these unit tests, beside this binary
+  const char* filter;
+};
+
+inline constexpr Mutant kMutants[] = {
+    // one node
+    {"skip_sync", "the disk's syncs do nothing", 0, nullptr, nullptr},
+    {"answer_before_sync", "entries are applied and answered before they are on disk", 0, nullptr, nullptr},
+    {"forget_req", "a decided REQ is not kept", 0, nullptr, nullptr},
+    {"lose_wakeup", "a release does not wake the queue", 0, nullptr, nullptr},
+    {"expire_early", "ends count d, not D(d)", 0, nullptr, nullptr},
+    {"expire_before_drain", "a session ends though its input was not read", 0, nullptr, nullptr},
+    {"grant_past_writer", "a compatible newcomer passes an incompatible waiter", 0, nullptr, nullptr},
+    {"ok_after_mark", "a keep-alive is confirmed though a Mark stands", 0, nullptr, nullptr},
+    {"log_time_counts_stall", "a stall counts in full", 0, nullptr, nullptr},
+    {"log_time_restarts_at_zero", "log time begins anew at a start", 0, nullptr, nullptr},
+    {"snapshot_of_wrong_index", "a snapshot calls itself one entry newer", 0, nullptr, nullptr},
+    {"snapshot_rot_ignored", "a snapshot's checksums are not looked at", 0, nullptr, nullptr},
+    {"lower_bound_ignored", "a log that lost acknowledged entries is opened", 0, nullptr, nullptr},
+    {"undeliver_ignored", "a grant that could not be delivered stands", 0, nullptr, nullptr},
+    {"boot_not_ended", "who waited on connections of an earlier start waits on", 0, nullptr, nullptr},
+    {"boot_not_counted", "each start has the same number", 0, nullptr, nullptr},
+    // Several members: with one voter a round of proof is over in the call that begins it, nothing is forwarded, and a
+    // term ends only with its process.
+    {"skip_sync", "the disks' syncs do nothing", 3, nullptr, nullptr},
+    {"answer_before_sync", "entries are applied and answered before they are decided", 3, nullptr, nullptr},
+    {"proof_before_receipt", "a proof of leadership begun before a keep-alive confirms it", 3, nullptr, nullptr},
+    {"context_reused", "a proof has the context of the one before", 3, nullptr, nullptr},
+    {"leads_unproved", "a leader needs no proof", 3, nullptr, nullptr},
+    {"lead_before_noop", "a leader answers before its first entry", 3, nullptr, nullptr},
+    {"ok_after_mark", "a keep-alive is confirmed though a Mark stands", 3, nullptr, nullptr},
+    {"log_time_counts_stall", "a stall counts in full", 3, nullptr, nullptr},
+    {"log_time_before_election", "log time counts from before the election", 3, nullptr, nullptr},
+    {"log_time_remembered", "log time starts at the greatest stamp ever seen", 3, nullptr, nullptr},
+    {"forward_taken_twice", "a forward that comes twice is done twice", 3, nullptr, nullptr},
+    {"forward_of_old_term", "a forward of an earlier term is done", 3, nullptr, nullptr},
+    {"read_before_apply", "a read is answered before its entry is applied", 3, nullptr, nullptr},
+    {"no_ticks", "an idle log gets no ticks", 3, nullptr, nullptr},
+    {"snapshot_of_wrong_index", "a snapshot calls itself one entry newer", 3, nullptr, nullptr},
+    {"installed_sessions_forgotten", "sessions of a received snapshot are not watched", 3, nullptr, nullptr},
+    {"refused_proposal_remembered", "a proposal that Raft refused counts as made", 3, nullptr, nullptr},
+    {"boot_not_ended", "who waited on connections of an earlier start waits on", 3, nullptr, nullptr},
+    // (heard_kept is hunted by unit tests alone: since a voucher may tell of a silence older than the term, what was
+    // heard in an earlier one can no longer make an end come early.)
+    {"proof_before_receipt", "as above", 0, "replica_test", "*"},
+    {"heard_kept", "what an earlier term heard counts in this one", 0, "replica_test", "*"},
+    {"votes_twice", "an empty directory founds a group that exists", 0, "server_test", "Founding.*"},
+};
+
+}  // namespace cleat::sim
