@@ -228,6 +228,10 @@ def verdict_of(campaign):
 
 def main(options):
     folder = pathlib.Path(options.folder)
+    try:
+        programs.go()
+    except programs.Missing as why:
+        raise SystemExit(f"The checker {why}. Put such a go on PATH.") from None
     programs.build(say)
     campaign = Campaign(folder, options)
     campaign.run()

@@ -2,6 +2,7 @@
 without a member for those who lock. What it makes it removes."""
 import contextlib
 import pathlib
+import subprocess
 
 import disk
 import freezer
@@ -89,5 +90,7 @@ def make(folder, members):
     for what, why in (("network", netns.why_not()), ("disk", disk.why_not()), ("freezer", freezer.why_not())):
         if why:
             missing[what] = why
-    kind = Loopback if "network" in missing else Machines
-    return kind(folder, members, "disk" not in missing), missing
+    if "network" not in missing:
+        return Machines(folder, members, "disk" not in missing), missing
+    subprocess.run(["ip", "link", "set", "lo", "up"], capture_output=True)  # where it is down nobody else is
+    return Loopback(folder, members, "disk" not in missing), missing

@@ -5,6 +5,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -15,10 +16,22 @@ RUN = ROOT / "tests" / "fault" / "run"
 sys.path.insert(0, str(RUN.parent))
 
 import faults  # noqa: E402
+import page  # noqa: E402
 import plan  # noqa: E402
+import programs  # noqa: E402
 
-WHY_NOT = netns.why_not()
-needs_root = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+
+def why_not():
+    """Why no campaign with all that belongs to it can be run here, or None."""
+    try:
+        programs.go()
+    except programs.Missing as why:
+        return str(why)
+    return netns.why_not()
+
+
+WHY_NOT = why_not()
+can_be_run = pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 MEMBERS, CLIENTS = list("abc"), ["cpp-0", "py-0"]
 
 
@@ -40,12 +53,38 @@ def test_what_is_missing_is_told():
         faults.chosen("kil", {})
 
 
+def campaign(**changed):
+    """One in which all went well, but for what is changed."""
+    made = types.SimpleNamespace(kind="kill", target="a", evidence="ended by signal 9")
+    return types.SimpleNamespace(**{"wrong": [], "made": [made], "options": types.SimpleNamespace(fences=True), **changed})
+
+
+GOOD = {"clean": True, "operations": 1000, "definite": 990, "violations": [], "lost_updates": 0}
+
+
+@pytest.mark.parametrize("changed, verdict, told", [
+    ({}, {}, None),
+    ({"wrong": ["at the end: waited 15 s for all locks and queues to be empty"]}, {}, "at the end: waited"),
+    ({"made": []}, {}, "no fault was made"),
+    ({"made": [types.SimpleNamespace(kind="kill", target="a", evidence="")]}, {}, "kill at a did not take hold"),
+    ({}, {"definite": 899}, "only 899 of 1000 operations have a definite result"),
+    ({}, {"operations": 0, "definite": 0}, "only 0 of 0"),
+    ({}, {"clean": False, "violations": [{"kind": "double grant", "name": "n0", "message": "at once"}]}, "double grant at n0: at once"),
+    ({}, {"clean": False, "why": "a part took too long"}, "the history is not clean: a part took too long"),
+    ({"options": types.SimpleNamespace(fences=False)}, {}, "the campaign is too gentle"),
+    ({"options": types.SimpleNamespace(fences=False)}, {"lost_updates": 1}, None),
+])
+def test_what_makes_a_campaign_fail(changed, verdict, told):
+    wrong = page.what_is_wrong(campaign(**changed), {**GOOD, **verdict})
+    assert (told is None and wrong == []) or told in wrong[0], wrong
+
+
 def start(folder, minutes, kinds):
     return subprocess.Popen([RUN, "--minutes", str(minutes), "--seed", "4", "--into", folder, "--kinds", ",".join(kinds)],
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-@needs_root
+@can_be_run
 def test_a_short_campaign(tmp_path):
     running = start(tmp_path / "result", 0.4, ["kill", "half-open", "client pause"])
     told, _ = running.communicate(timeout=120)
@@ -56,7 +95,7 @@ def test_a_short_campaign(tmp_path):
     assert processes_of(tmp_path) == [] and str(tmp_path) not in pathlib.Path("/proc/mounts").read_text()
 
 
-@needs_root
+@can_be_run
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_stays_behind(tmp_path, ending):
     running = start(tmp_path / "result", 1, ["client freeze"])
