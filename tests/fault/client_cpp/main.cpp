@@ -24,7 +24,8 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-constexpr int64_t kEpochNs = 30'000'000'000;  // new names so often, in all clients alike
+constexpr int64_t kEpochNs = 30'000'000'000;                                 // new names so often, in all clients alike
+constexpr int64_t kCrowdEveryNs = 10'000'000'000, kCrowdNs = 1'000'000'000;  // then all want the same name
 constexpr unsigned kEndSeconds = 13;
 
 struct Settings {
@@ -54,9 +55,10 @@ class Worker {
 
  private:
   void turn() {
-    // One of the names is more wanted than the others, so that there is a line to stand in.
-    const uint64_t index = chance(random_, 0.25) ? 0 : below(random_, settings_.names);
-    Wish wish{.name = fmt::format("n{}-{}", index, monotonic_ns() / kEpochNs), .shared = chance(random_, 0.2)};
+    const int64_t now = monotonic_ns();
+    const bool crowd = now % kCrowdEveryNs < kCrowdNs;
+    const uint64_t index = crowd || chance(random_, 0.1) ? 0 : below(random_, settings_.names);
+    Wish wish{.name = fmt::format("n{}-{}", index, now / kEpochNs), .shared = chance(random_, 0.2)};
     if (!chance(random_, 0.2)) wish.wait = between(milliseconds(100), milliseconds(1'500));
     if (chance(random_, 0.1)) wish.options.max_hold = between(milliseconds(500), 2 * settings_.options.ttl);
     const auto taken = take(client_, settings_.options, wish, history_, random_);

@@ -16,8 +16,10 @@ import (
 )
 
 const (
-	epoch   = 30 * time.Second // new names so often, in all clients alike: what the checker must look at in one piece stays small
-	endTime = 13 * time.Second
+	epoch      = 30 * time.Second // new names so often, in all clients alike: what the checker must look at in one piece stays small
+	crowdEvery = 10 * time.Second // so often, and for so long, all want the same name, and stand in line
+	crowdTime  = time.Second
+	endTime    = 13 * time.Second
 )
 
 type worker struct {
@@ -37,13 +39,16 @@ func (w *worker) between(least, most time.Duration) time.Duration {
 }
 
 func (w *worker) turn() {
-	// One of the names is more wanted than the others, so that there is a line to stand in.
-	index := 0
-	if !w.chance(0.25) {
-		index = w.random.IntN(w.names)
+	now := monotonic()
+	index, looks := 0, 0.3
+	if now%crowdEvery >= crowdTime {
+		looks = 0.05
+		if !w.chance(0.1) {
+			index = w.random.IntN(w.names)
+		}
 	}
-	name := fmt.Sprintf("n%d-%d", index, monotonic()/epoch)
-	if w.chance(0.08) {
+	name := fmt.Sprintf("n%d-%d", index, now/epoch)
+	if w.chance(looks) {
 		w.service.show(name)
 	}
 	mode := "X"

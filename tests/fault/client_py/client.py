@@ -17,6 +17,7 @@ from register import Register
 from service import Grant, Line, Service
 
 EPOCH_NS = 30 * 10**9  # new names so often: what the checker must look at in one piece stays small
+CROWD_EVERY_NS, CROWD_NS = 10 * 10**9, 10**9  # so often and for so long all want the same name, and stand in line
 END_SECONDS = 13
 
 
@@ -54,10 +55,11 @@ class Worker:
         return self.random.random() < share
 
     def turn(self):
-        # One of the names is more wanted than the others, so that there is a line to stand in.
-        index = 0 if self.chance(0.25) else self.random.randrange(self.names)
-        name = f"n{index}-{now_ns() // EPOCH_NS}"
-        if self.chance(0.08):
+        now = now_ns()
+        crowd = now % CROWD_EVERY_NS < CROWD_NS
+        index = 0 if crowd or self.chance(0.1) else self.random.randrange(self.names)
+        name = f"n{index}-{now // EPOCH_NS}"
+        if self.chance(0.3 if crowd else 0.05):
             self.service.show(name)
         mode = "S" if self.chance(0.2) else "X"
         wait_ms = 0 if self.chance(0.2) else self.random.randrange(100, 1500)
