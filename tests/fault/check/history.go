@@ -20,7 +20,7 @@ const (
 	resultRefused = "refused" // a LOCK: not granted, and nothing is held
 	resultStale   = "stale"   // the register: a greater fence was here
 	resultLost    = "lost"    // the service: that is not held any more, and it was not this request which ended it
-	resultGone    = "gone"    // an UNLOCK: it is not held any more, perhaps by this very request
+	resultGone    = "gone"    // an UNLOCK: it is not held any more, perhaps by this very request; behind the deadline: its holder knows no more of it
 	resultUnknown = "unknown" // perhaps done, perhaps not
 	resultWrong   = "wrong"   // an answer that there must not be
 )

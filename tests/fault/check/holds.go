@@ -45,7 +45,10 @@ func (h *Hold) end() (from, to int64) {
 	case resultLost:
 		to = min(to, h.Unlock.Return)
 	case resultGone:
-		from, to = min(from, h.Unlock.Call), min(to, h.Unlock.Return)
+		from = min(from, h.Unlock.Call)
+		if h.Unlock.Return < h.Deadline { // behind it the holder's own clock may have said so, and the service has not ended it yet
+			to = min(to, h.Unlock.Return)
+		}
 	default:
 		from = min(from, h.Unlock.Call)
 	}

@@ -211,6 +211,11 @@ var planted = []struct {
 		s.unlock("a", 10, 11, 1, resultOK)
 		s.refused("b", 15, 16, 1)
 	}, []string{inLocks}, "lock of b (process 1): fence 1 stands"},
+	{"gone, and there again", func(s *story) {
+		s.lock("a", 0, 1, 1)
+		s.unlock("a", 10, 11, 1, resultGone)
+		s.refused("b", 15, 16, 1)
+	}, []string{inLocks}, "lock of b (process 1): fence 1 stands"},
 	{"a check that denies a hold", func(s *story) {
 		s.lock("a", 0, 1, 1)
 		s.about("check", "a", 5, 6, 1, resultLost)
@@ -318,6 +323,13 @@ var good = []struct {
 		s.unlock("a", 10, 40, 1, resultGone)
 		s.lock("b", 20, 21, 2)
 		s.unlock("b", 30, 31, 2, resultOK)
+	}},
+	{"let go behind its deadline, while the service has not ended it yet", func(s *story) {
+		s.lock("a", 0, 1, 1)
+		s.unlock("a", 2500, 2501, 1, resultGone)
+		s.refused("b", 2600, 2601, 1)
+		s.lock("b", 3000, 3001, 2)
+		s.unlock("b", 3010, 3011, 2, resultOK)
 	}},
 	{"told of its loss, behind the deadline", func(s *story) {
 		s.lock("a", 0, 1, 1)

@@ -49,7 +49,7 @@ class TakenGrant final : public Taken {
     auto told = std::make_shared<std::promise<std::error_code>>();
     auto answer = told->get_future();
     grant_.unlock([told](std::error_code code) { told->set_value(code); });
-    // Confirmed: it is free of this hold, by this call or since it was lost before.
+    // Confirmed: it is free of this hold, by this call; or was lost before, perhaps by our own clock alone.
     return answer.get() ? "unknown" : "gone";
   }
 
