@@ -162,7 +162,8 @@ class Delay(Fault):
         self.wire.unplug()
 
     def evidence(self):
-        return f"{self.wire.delayed} packets delayed by {self.ms} to {self.ms + self.jitter_ms} ms" if self.wire.delayed else None
+        late = f"{self.ms} to {self.ms + self.jitter_ms}" if self.jitter_ms else self.ms
+        return f"{self.wire.delayed} packets came {late} ms late" if self.wire.delayed else None
 
 
 ALL = [Partition, Isolated, OneWay, HalfOpen, Flapping, Loss, Reset, Delay]

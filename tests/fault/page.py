@@ -70,7 +70,7 @@ def text(campaign, verdict, wrong):
               table(["what", "how much"], summary(campaign, verdict)),
               "<h2>Timeline</h2><img src=timeline.svg alt='operations, latency, leaders and faults over time'>",
               "<h2>Faults</h2>", table(["kind", "made", "took hold", "for instance"], faults_by_kind(campaign)),
-              "<h2>Latency, ms</h2>", table(["operation", "when", "count", "p50", "p90", "p99", "longest"], latency(campaign))]
+              "<h2>Latency, ms</h2><p>Of a lock with its wait in line; quiet: no fault was under way.</p>", table(["operation", "when", "count", "p50", "p90", "p99", "longest"], latency(campaign))]
     skipped = {**faults.skipped(campaign.missing), **{f"clients in {name}": why for name, why in campaign.clients.missing.items()}}
     parts += ["<h2>Skipped</h2>", table(["what", "why"], sorted(skipped.items())) if skipped else "<p>Nothing.</p>",
               "<h2>Kept beside this page</h2>", table(["file", "what"], kept(campaign.folder))]

@@ -3,7 +3,6 @@ import dataclasses
 import random
 WARM_UP_S = 5.0
 QUIET_S = (1.5, 4.0)  # between two faults
-AT_THE_END_S = 10.0
 TWO_AT_ONCE = 0.3
 
 
@@ -29,10 +28,11 @@ def draw(seed, seconds, kinds, members, clients):
         if drawn[0].mixes and others and chance.random() < TWO_AT_ONCE:
             drawn.append(chance.choice(others))
         made = [step(chance, at_s, kind, members, clients) for kind in drawn]
-        at_s += max(each.seconds for each in made) + chance.uniform(*QUIET_S)
-        if at_s > seconds - AT_THE_END_S and steps:
+        lasts_s = max(each.seconds for each in made)
+        if at_s + lasts_s > seconds and steps:
             return steps
         steps += made
+        at_s += lasts_s + chance.uniform(*QUIET_S)
 
 
 def dealt(chance, kinds):

@@ -86,7 +86,7 @@ def start(folder, minutes, kinds):
 
 @can_be_run
 def test_a_short_campaign(tmp_path):
-    running = start(tmp_path / "result", 0.4, ["kill", "half-open", "client pause"])
+    running = start(tmp_path / "result", 0.25, ["kill", "half-open", "client pause"])
     told, _ = running.communicate(timeout=120)
     print(told)
     result = json.loads((tmp_path / "result" / "result.json").read_text())
