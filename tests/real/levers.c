@@ -1,4 +1,4 @@
-// Preloaded into a server: levers that a test moves while it runs. The file $CLEAT_TEST_LEVERS is mapped; levers.py
+// Preloaded into a server: levers that a test moves while it runs. The file $TEST_LEVERS is mapped; levers.py
 // lays out the same fields and moves them. Syncs can be made slow or failing, the time of day shifted, the clock that
 // log time counts by made faster or slower. What was bent is counted, so that the test can tell that its fault took
 // hold.
@@ -31,7 +31,7 @@ static struct levers* levers;
 static int (*true_clock)(clockid_t, struct timespec*);
 
 __attribute__((constructor)) static void open_levers(void) {
-  const char* path = getenv("CLEAT_TEST_LEVERS");
+  const char* path = getenv("TEST_LEVERS");
   const int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
   if (fd < 0) return;
   void* mapped = mmap(NULL, sizeof *levers, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

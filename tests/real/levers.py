@@ -37,7 +37,7 @@ class Levers:
             self.page = Layout.from_buffer(mmap.mmap(handle, ctypes.sizeof(Layout)))
         finally:
             os.close(handle)
-        self.environment = {"LD_PRELOAD": str(library), "CLEAT_TEST_LEVERS": str(path)}
+        self.environment = {"LD_PRELOAD": str(library), "TEST_LEVERS": str(path)}
 
     def slow_syncs(self, ms):
         """Each takes so much longer; 0: as ever."""
