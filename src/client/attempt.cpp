@@ -12,7 +12,7 @@ constexpr milliseconds kLongestWait{31'536'000'000};  // the service's own limit
 
 void Attempt::finish() {
   if (on_done) return std::exchange(on_done, nullptr)(*this);
-  done.store(true, std::memory_order_release);
+  done.store(1, std::memory_order_release);
   done.notify_one();
 }
 

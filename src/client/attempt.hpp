@@ -30,7 +30,7 @@ struct Attempt {
   std::optional<errc> error;
   std::string message;
 
-  std::atomic<bool> done{false};
+  std::atomic<int> done{0};  // 1: it is. An int is a futex of its own, a bool shares one with all that wait
   // Without a thread that waits for done: called instead, once, on the I/O thread.
   std::function<void(Attempt&)> on_done;
 

@@ -43,7 +43,7 @@ void ThreadRunner::wake() noexcept {
 }
 
 void ThreadRunner::await(const Attempt& attempt) {
-  attempt.done.wait(false, std::memory_order_acquire);
+  attempt.done.wait(0, std::memory_order_acquire);
 }
 
 bool ThreadRunner::in_turn() const noexcept {

@@ -88,12 +88,12 @@ void WorldRunner::wake() noexcept {
 }
 
 void WorldRunner::await(const client::Attempt& attempt) {
-  const auto done = [&] { return attempt.done.load(std::memory_order_acquire); };
+  const auto done = [&] { return attempt.done.load(std::memory_order_acquire) != 0; };
   while (!done() && world_->auto_advance()) {
     const World::Visit visit(*world_);
     if (!done() && !world_->advance_to_next()) break;
   }
-  attempt.done.wait(false, std::memory_order_acquire);
+  attempt.done.wait(0, std::memory_order_acquire);
 }
 
 bool WorldRunner::in_turn() const noexcept {
