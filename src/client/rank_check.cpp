@@ -38,7 +38,8 @@ void check_rank(const std::string& name, const Rank& rank, const OnViolation& on
   std::shared_ptr<HoldState> first;
   Rank highest;
   for (const Held& held : held_here) {
-    if (held.rank.value < rank.value || held.rank.value <= highest.value || held.process != ::getpid()) continue;
+    if (held.rank.value < rank.value || held.process != ::getpid()) continue;
+    if (first != nullptr && held.rank.value <= highest.value) continue;
     auto hold = held.hold.lock();
     if (hold == nullptr || !hold->held()) continue;
     first = std::move(hold);

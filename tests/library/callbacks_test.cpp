@@ -63,6 +63,14 @@ TEST_F(RankTest, TheSameRankIsAgainstTheOrderAndOnlyTheHighestCounts) {
   EXPECT_EQ(told.size(), 1u);
 }
 
+TEST_F(RankTest, RanksMayBeNegative) {
+  Mutex low(client, "low", {.rank = -2}), high(client, "high", {.rank = -1});
+  const std::lock_guard first(high);
+  const std::lock_guard second(low);
+  EXPECT_THAT(told, ElementsAre(HasSubstr("'low' (rank -2, "))) << "and then it waits after all";
+  EXPECT_EQ(service.state("low").holders, 1u);
+}
+
 TEST_F(RankTest, TriesAndScopedLocksAndUnrankedLocksAreNoViolation) {
   Mutex low(client, "low", {.rank = 1}), high(client, "high", {.rank = 2}), plain(client, "plain");
   { const std::scoped_lock all(high, plain, low); }
