@@ -58,9 +58,9 @@ class LockCall {
   explicit LockCall(const Mutex& mutex, Wait wait = Wait::for_ever());
   explicit LockCall(const SharedMutex& mutex, Wait wait = Wait::for_ever(), bool shared = false);
 
-  // Once. done is called once, with an error, or a Grant, or neither (not granted in time), on the Client's thread;
-  // when the Client was destroyed or this is a child of fork(2), before start() returns. It must not block or throw. It
-  // may start other calls.
+  // Once. done is called once, with an error, or a Grant, or neither (not granted in time), on the Client's thread
+  // or one that waits in a lock() of the same Client; when the Client was destroyed or this is a child of fork(2),
+  // before start() returns. It must not block or throw. It may start other calls.
   void start(std::function<void(std::error_code, Grant)> done);
   // Ends the call with errc::cancelled, if it has not ended. Any thread may call it, at any time after start(). A copy
   // speaks of the same call, and letting go of all cancels nothing.

@@ -33,8 +33,8 @@ class Hold {
   boot_clock::duration time_left() const noexcept;
 
   // Stops when the hold is lost, or when its deadline is near (a third of the session's TTL, 3 s at most) and there is
-  // no contact: time to bring the work to an end. Callbacks on it run on the thread of the Client (or on the one that
-  // found the deadline passed): they must not block, nor lock anything of the same Client.
+  // no contact: time to bring the work to an end. Callbacks on it run on the Client's thread, or on one that waits in
+  // a lock() of the same Client or found the deadline passed: they must not block, nor lock anything of that Client.
   std::stop_token stop_token() const noexcept;
 
   // Held, and its deadline has not passed. Once false it stays false. Since anything may happen between this answer

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/check.hpp"
 #include "client/servers.hpp"
 
@@ -65,16 +67,17 @@ bool Engine::has_jobs() const {
   return !jobs_.empty() || (stopping_ && !close_by_);
 }
 
-bool Engine::post(Job& job) {
-  bool first;
-  {
-    const std::lock_guard guard(mutex_);
-    if (stopping_) return false;
-    first = jobs_.empty();
-    jobs_.push_back(std::move(job));
-  }
-  if (first) runner_->wake();
-  return true;
+Engine::Posted Engine::post(Job& job) {
+  const std::lock_guard guard(mutex_);
+  if (stopping_) return Posted::kNo;
+  jobs_.push_back(std::move(job));
+  return jobs_.size() == 1 ? Posted::kFirst : Posted::kBehind;
+}
+
+bool Engine::post_and_wake(Job& job) {
+  const Posted posted = post(job);
+  if (posted == Posted::kFirst) runner_->wake();
+  return posted != Posted::kNo;
 }
 
 void Engine::check_process() const {
@@ -87,25 +90,31 @@ void Engine::acquire(const AttemptPtr& attempt) {
     throw Error(errc::deadlock, "a callback of a stop_token must not lock: it runs on the thread that would answer");
   }
   Job job{.attempt = attempt};
-  if (!post(job)) throw Error(errc::closed, kDestroyed);
-  runner_->await(*attempt);
+  const Posted posted = post(job);
+  if (posted == Posted::kNo) throw Error(errc::closed, kDestroyed);
+  runner_->await(*attempt, posted == Posted::kFirst);
 }
 
 void Engine::start(const AttemptPtr& attempt) {
   if (forked()) return attempt->fail(errc::forked, kForked);
   Job job{.attempt = attempt};
-  if (!post(job)) attempt->fail(errc::closed, kDestroyed);
+  if (!post_and_wake(job)) attempt->fail(errc::closed, kDestroyed);
 }
 
 void Engine::cancel(const AttemptPtr& attempt) noexcept {
   Job job{.attempt = attempt, .cancel = true};
-  if (!forked()) post(job);
+  if (!forked()) post_and_wake(job);
 }
 
 void Engine::release(std::shared_ptr<HoldState> hold, LockTable::OnConfirmed confirmed) noexcept {
   if (forked()) return;
+  const bool waited_for = confirmed != nullptr;
   Job job{.release = std::move(hold), .confirmed = std::move(confirmed)};
-  if (!post(job) && job.confirmed) job.confirmed(make_error_code(errc::closed));
+  if (waited_for) {
+    if (!post_and_wake(job)) job.confirmed(make_error_code(errc::closed));
+  } else if (post(job) == Posted::kFirst) {
+    runner_->send();
+  }
 }
 
 void Engine::stop() {
@@ -170,6 +179,23 @@ void Engine::tell(const Notice& notice) const {
 
 void Engine::tell(ClientEvent::Kind kind, const std::string& server, const std::string& message) const {
   if (options_.on_event) options_.on_event({.kind = kind, .server = server, .message = message});
+}
+
+void Engine::send_releases() {
+  std::vector<Job> jobs;
+  {
+    const auto is_plain = [](const Job& job) { return job.release && !job.confirmed; };
+    const std::lock_guard guard(mutex_);
+    if (stopping_ || !std::all_of(jobs_.begin(), jobs_.end(), is_plain)) return;
+    jobs.swap(jobs_);
+  }
+  const TimePoint now = clock_->now();
+  for (const Job& job : jobs) table_.release(io_->session(), job.release, {}, now);
+  io_->flush(now);
+}
+
+bool Engine::quiet() const {
+  return io_->session().connected() && !io_->has_output() && !table_.waited_for() && !close_by_;
 }
 
 void Engine::take_jobs(TimePoint now) {

@@ -46,9 +46,15 @@ class Engine {
 
   bool has_jobs() const;  // that wait for a turn
   void turn();
+  // Instead of one, if nothing but releases has been posted that nobody waits for: sends them and calls no callback.
+  void send_releases();
+  // What has come, before a turn counts how long it took.
+  void receive() { io_->receive(now()); }
+  // There is nothing to wait for but what comes unasked, and answers that change nothing.
+  bool quiet() const;
   // Between turns: the wire is ready for these events of poll(2).
   void ready(short events) { io_->ready(events, now()); }
-  bool has_output() { return io_->has_output(); }
+  bool has_output() const { return io_->has_output(); }
   std::optional<TimePoint> next_wake() const;  // a turn is due then
   bool over() const { return over_; }
 
@@ -60,7 +66,9 @@ class Engine {
     LockTable::OnConfirmed confirmed = nullptr;
   };
 
-  bool post(Job& job);  // takes it; false: it is left as it was
+  enum class Posted { kNo, kFirst, kBehind };  // kNo: it is left as it was; kBehind: somebody else wakes the runner
+  Posted post(Job& job);
+  bool post_and_wake(Job& job);
   void take_jobs(TimePoint now);
   void tell(const Notice& notice) const;
   void tell(ClientEvent::Kind kind, const std::string& server, const std::string& message) const;

@@ -230,6 +230,11 @@ void LockTable::out_of_the_way(Session& session, const Identity& who, TimePoint 
   }
 }
 
+bool LockTable::waited_for() const {
+  const auto confirms = [](const auto& release) { return release.second.confirmed != nullptr; };
+  return !attempts_.empty() || !unsure_.empty() || std::any_of(releases_.begin(), releases_.end(), confirms);
+}
+
 // ---- losses
 
 void LockTable::on_losses(const Reply& shown) {

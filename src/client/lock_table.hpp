@@ -43,6 +43,8 @@ class LockTable {
   // The last session is over and another one is to be made, for what is wanted.
   bool wants_session() const { return session_over_ && (!refused_ || !attempts_.empty()); }
 
+  // Somebody waits for an answer.
+  bool waited_for() const;
   size_t holds() const { return holds_.size(); }
 
  private:

@@ -27,8 +27,11 @@ class Runner {
 
   // Any thread may call these.
   virtual void wake() noexcept = 0;
-  virtual void await(const Attempt& attempt) = 0;  // waits until it is done
-  virtual bool in_turn() const noexcept = 0;       // the calling thread makes a turn now: this is a callback
+  // As wake(), when there is nothing to be waited for but that it is sent: that may be done on the calling thread.
+  virtual void send() noexcept = 0;
+  // Waits until it is done; `must_wake`: nobody has been woken for it yet.
+  virtual void await(const Attempt& attempt, bool must_wake) = 0;
+  virtual bool in_turn() const noexcept = 0;  // the calling thread makes a turn now: this is a callback
 };
 
 }  // namespace cleat::client

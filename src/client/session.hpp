@@ -83,6 +83,7 @@ class Session {
   void tick(TimePoint now);
   std::optional<TimePoint> next_wake() const;
   std::string& output() { return output_; }
+  const std::string& output() const { return output_; }
 
  private:
   enum class Phase { kIdle, kConnecting, kGreeting, kJoining, kReady, kOver };

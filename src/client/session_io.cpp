@@ -15,9 +15,12 @@ void SessionIo::drive(TimePoint now) {
     session_.connecting(now);
     if (Status s = wire_.start(session_.server()); !s.ok()) break_connection(s, now);
   }
-  if (wire_.phase() == Wire::Phase::kOpen && !session_.output().empty()) {
-    if (Status s = wire_.write(session_.output()); !s.ok()) break_connection(s, now);
-  }
+  flush(now);
+}
+
+void SessionIo::flush(TimePoint now) {
+  if (wire_.phase() != Wire::Phase::kOpen || session_.output().empty()) return;
+  if (Status s = wire_.write(session_.output()); !s.ok()) break_connection(s, now);
 }
 
 void SessionIo::ready(short events, TimePoint now) {
@@ -26,7 +29,11 @@ void SessionIo::ready(short events, TimePoint now) {
     if (wire_.phase() == Wire::Phase::kOpen) session_.connected(now);
     return;
   }
-  if ((events & ~POLLOUT) == 0) return;
+  if ((events & ~POLLOUT) != 0) receive(now);
+}
+
+void SessionIo::receive(TimePoint now) {
+  if (wire_.phase() != Wire::Phase::kOpen) return;
   std::string bytes;
   const Status s = wire_.read(bytes);
   if (!bytes.empty()) session_.received(bytes, now);

@@ -20,7 +20,11 @@ class SessionIo {
   // Before each poll: connects, disconnects, sends, as the session wants it at `now`.
   void drive(TimePoint now);
   // Then poll the wire, if it is open for writing too while this is true, until session().next_wake() at the latest.
-  bool has_output() { return !session_.output().empty(); }
+  bool has_output() const { return !session_.output().empty(); }
+  // Only sends.
+  void flush(TimePoint now);
+  // Reads what is there without a poll.
+  void receive(TimePoint now);
   // After a poll that found these events (of poll(2)) on the wire.
   void ready(short events, TimePoint now);
 

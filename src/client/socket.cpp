@@ -28,6 +28,8 @@ Alarm::Alarm() : fd_(timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC))
 }
 
 void Alarm::set(std::optional<TimePoint> when, TimePoint now) {
+  if (when && set_for_ && *set_for_ <= *when) return;
+  set_for_ = when;
   itimerspec spec{};  // all zero: off
   if (when) {
     using std::chrono::nanoseconds;
@@ -42,6 +44,7 @@ void Alarm::set(std::optional<TimePoint> when, TimePoint now) {
 void Alarm::drain() {
   uint64_t fired;
   if (::read(fd_.get(), &fired, sizeof fired) < 0) return;  // set anew in between: nothing to drain
+  set_for_.reset();
 }
 
 Status Socket::start(const Endpoint& endpoint) {
@@ -115,12 +118,11 @@ short Socket::wanted(bool has_output) const {
 }
 
 Status Socket::read(std::string& out) {
-  char buffer[64 * 1024];
   for (;;) {
-    const ssize_t n = ::recv(fd_.get(), buffer, sizeof buffer, 0);
+    const ssize_t n = ::recv(fd_.get(), buffer_.get(), kBuffer, 0);
     if (n > 0) {
-      out.append(buffer, static_cast<size_t>(n));
-      if (static_cast<size_t>(n) < sizeof buffer) return {};
+      out.append(buffer_.get(), static_cast<size_t>(n));
+      if (static_cast<size_t>(n) < kBuffer) return {};
     } else if (n == 0) {
       return {Code::kIo, "the server closed the connection"};
     } else if (errno == EAGAIN) {

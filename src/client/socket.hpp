@@ -1,6 +1,8 @@
 // Plain non-blocking sockets and the alarm that wakes a poll at a time of the boot clock.
 #pragma once
 
+#include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,7 +39,8 @@ class Fd {
 
 // A timer in a poll set. It runs on CLOCK_BOOTTIME, so it wakes right after a suspend; since that clock may be slewed
 // by NTP, it may fire early or late by some percent: late is cured by setting it short of the time while that is far
-// off, early by the caller, who looks at the clock and sets it again.
+// off, early by the caller, who looks at the clock and sets it again. One that is set is not put off: firing early once
+// is cheaper than a system call for each wait.
 class Alarm {
  public:
   Alarm();
@@ -47,6 +50,7 @@ class Alarm {
 
  private:
   Fd fd_;
+  std::optional<TimePoint> set_for_;  // and has not fired, as far as is known
 };
 
 // A TCP connection.
@@ -75,7 +79,11 @@ class Socket final : public Wire {
   base::Status try_all(Found found);
   base::Status try_next();
 
+  static constexpr size_t kBuffer = 64 * 1024;
+
   Fd fd_;
+  // Not on the stack: who reads may be a thread of the program, which may have little of it.
+  std::unique_ptr<char[]> buffer_ = std::make_unique_for_overwrite<char[]>(kBuffer);
   Lookups lookups_;
   Lookup* looking_up_ = nullptr;  // in lookups_, while that is what is waited for
   Endpoint endpoint_;

@@ -118,5 +118,29 @@ TEST(LookUp, TellsWhatIsWrong) {
   EXPECT_EQ(look_up({.host = "::1", .port = 1}, true).addresses.size(), 1u);
 }
 
+bool rings(const Alarm& alarm, int within_ms) {
+  pollfd fd{alarm.fd(), POLLIN, 0};
+  return ::poll(&fd, 1, within_ms) == 1;
+}
+
+TEST(AlarmTest, ItIsBroughtForwardButNotPutOff) {
+  using std::chrono::hours;
+  Alarm alarm;
+  const TimePoint now = boot_clock::now();
+  alarm.set(now + hours(1), now);
+  EXPECT_FALSE(rings(alarm, 0));
+  alarm.set(now + milliseconds(5), now);
+  alarm.set(now + hours(1), now);
+  EXPECT_TRUE(rings(alarm, 10'000));
+  alarm.drain();
+  EXPECT_FALSE(rings(alarm, 0));
+  alarm.set(now + hours(1), boot_clock::now());
+  EXPECT_FALSE(rings(alarm, 0)) << "the one before has rung";
+  alarm.set(now, boot_clock::now());
+  EXPECT_TRUE(rings(alarm, 10'000));
+  alarm.set(std::nullopt, boot_clock::now());
+  EXPECT_FALSE(rings(alarm, 0)) << "off";
+}
+
 }  // namespace
 }  // namespace cleat::client

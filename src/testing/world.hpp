@@ -77,7 +77,8 @@ class WorldRunner final : public client::Runner {
   void begin(client::Engine& engine) override;
   void end() override;
   void wake() noexcept override;
-  void await(const client::Attempt& attempt) override;
+  void send() noexcept override { wake(); }
+  void await(const client::Attempt& attempt, bool must_wake) override;
   bool in_turn() const noexcept override;
 
   // ---- the world, while it is locked

@@ -87,7 +87,8 @@ void WorldRunner::wake() noexcept {
   const World::Visit visit(*world_);
 }
 
-void WorldRunner::await(const client::Attempt& attempt) {
+void WorldRunner::await(const client::Attempt& attempt, bool must_wake) {
+  if (must_wake) wake();
   const auto done = [&] { return attempt.done.load(std::memory_order_acquire) != 0; };
   while (!done() && world_->auto_advance()) {
     const World::Visit visit(*world_);

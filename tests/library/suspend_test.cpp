@@ -91,7 +91,8 @@ class OneThread final : public client::Runner {
   void end() override {}
   void wake() noexcept override {}
   bool in_turn() const noexcept override { return false; }
-  void await(const client::Attempt& attempt) override {
+  void send() noexcept override {}
+  void await(const client::Attempt& attempt, bool) override {
     for (engine_->turn(); !attempt.done; engine_->turn()) {
       pollfd fd = {socket_.fd(), socket_.wanted(engine_->has_output()), 0};
       ::poll(&fd, 1, 10);
