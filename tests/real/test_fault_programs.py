@@ -44,7 +44,7 @@ class Campaign:
         text = self.path(name).read_bytes() if self.path(name).exists() else b""
         return [json.loads(line) for line in text[:text.rfind(b"\n") + 1].splitlines()]
 
-    def wait_for(self, what, condition, seconds=15):
+    def wait_for(self, what, condition, seconds=60):
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"waited {seconds} s for {what}"
