@@ -73,7 +73,7 @@ class Worker {
 
   // Most stop when they may not believe any more to hold it; some go on, and then the register must refuse them.
   void hold(Taken& taken) {
-    const bool overstays = taken.by_token() && chance(random_, 0.01);  // renews nothing, looks at no clock, is too slow
+    const bool overstays = taken.by_token() && chance(random_, 0.02);  // renews nothing, looks at no clock, is too slow
     const bool careless = overstays || chance(random_, 0.15);
     bool known = read(taken);
     for (uint64_t steps = 1 + below(random_, 2); steps > 0; --steps) {

@@ -83,7 +83,7 @@ func (w *worker) turn() {
 
 // Most stop when they may not believe any more to hold it; some go on, and then the register must refuse them.
 func (w *worker) hold(g *grant) {
-	overstays := g.session == nil && w.chance(0.01) // it renews nothing, looks at no clock, and takes too long
+	overstays := g.session == nil && w.chance(0.02) // it renews nothing, looks at no clock, and takes too long
 	careless := overstays || w.chance(0.15)
 	value, version, known := w.read(g)
 	for range 1 + w.random.IntN(2) {

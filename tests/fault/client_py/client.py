@@ -78,7 +78,7 @@ class Worker:
 
     def hold(self, grant):
         by_token = grant.words[0] == "TOKEN"
-        overstays = by_token and self.chance(0.01)  # it renews nothing, looks at no clock, and takes too long
+        overstays = by_token and self.chance(0.02)  # it renews nothing, looks at no clock, and takes too long
         careless = overstays or self.chance(0.15)
         before = self.read(grant)
         for _ in range(self.random.randrange(1, 3)):
