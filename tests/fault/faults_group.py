@@ -1,5 +1,6 @@
 """What operators do to a cluster while it is used, and what befalls all of it."""
 import shutil
+import subprocess
 
 from cluster import status
 from fault import Fault
@@ -102,8 +103,15 @@ class Replace(Fault):
         self.now = self.id_now()
 
     def insist(self, *words):
-        """Again while there is no leader: an interrupted change goes on."""
-        wait_until(lambda: self.place.run(*words).returncode == 0, 60, " ".join(words))
+        """Again while there is no leader, or when it takes long: an interrupted change goes on."""
+
+        def done():
+            try:
+                return self.place.run(*words).returncode == 0
+            except subprocess.TimeoutExpired:
+                return False
+
+        wait_until(done, 180, " ".join(words))
 
     def id_now(self):
         return status(self.place.wait_one_leader())["members"][self.name]["id"]
