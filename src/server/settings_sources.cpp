@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "server/settings.hpp"
 
@@ -48,9 +49,44 @@ std::string variable_of(std::string_view setting) {
   return name;
 }
 
+// Whether all that is not ASCII stands in quotes or a comment. No settings need more than one line.
+bool plain_outside_of_quotes(std::string_view line) {
+  char quote = 0;
+  for (size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (quote != 0) {
+      if (c == '\\' && quote == '"') ++i;
+      if (c == quote) quote = 0;
+    } else if (c == '#') {
+      return true;
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else if (static_cast<unsigned char>(c) >= 0x80) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// toml++ 3.3 has undefined behaviour when it meets certain characters where only white space may be, and behind texts
+// of several lines that can't be told from here.
+base::Status check_file(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    if (number == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
+    if (line.find("\"\"\"") != std::string::npos || line.find("'''") != std::string::npos)
+      return invalid(fmt::format("{}:{}: a value has one line, in single or double quotes", path, number));
+    if (!plain_outside_of_quotes(line))
+      return invalid(fmt::format("{}:{}: text with other than plain ASCII characters must stand in quotes", path, number));
+  }
+  return {};
+}
+
 }  // namespace
 
 base::Result<std::vector<GivenSetting>> settings_of_file(const std::string& path) {
+  if (const auto s = check_file(path); !s.ok()) return s;
   std::vector<GivenSetting> given;
   try {
     const toml::table table = toml::parse_file(path);

@@ -142,6 +142,18 @@ TEST(Settings, FileNamesLineAndKey) {
   EXPECT_THAT(settings_of_file("/nonexistent/cleat.toml").status().message(), HasSubstr("/nonexistent/cleat.toml: "));
 }
 
+TEST(Settings, FileHasOtherLettersInQuotesOnly) {
+  const TomlFile good("\xef\xbb\xbf# K\xc3\xb6ln\ndata = \"/k\xc3\xb6ln\\\"\xc3\xb6\"\nname = 'k\xc3\xb6ln'\n");
+  ASSERT_TRUE(settings_of_file(good.path()).ok()) << settings_of_file(good.path()).status().message();
+  // fuzz/corpus/settings_fuzz/letter_without_quotes: such a letter was undefined behaviour in toml++.
+  const TomlFile bare("listen = \"\"\nname = \xd1\xb1\n");
+  EXPECT_EQ(settings_of_file(bare.path()).status().message(),
+            bare.path() + ":2: text with other than plain ASCII characters must stand in quotes");
+  const TomlFile lines("data = '''\n''' \xd1\xb1\n");
+  EXPECT_EQ(settings_of_file(lines.path()).status().message(),
+            lines.path() + ":1: a value has one line, in single or double quotes");
+}
+
 TEST(Settings, EnvironmentReportsUnknownVariables) {
   const std::vector<std::string> environment = {"HOME=/root", "CLEAT_LOG_LEVEL=debug", "CLEAT_MAX_CONECTIONS=1",
                                                 "CLEAT_FENCE=7"};
