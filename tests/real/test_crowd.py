@@ -9,7 +9,7 @@ import time
 import pytest
 
 import wire
-from node import wait_until
+from node import CLEAT, Node, wait_until
 
 MIB = 1 << 20
 
@@ -94,6 +94,47 @@ def test_twenty_thousand_connections(make_node):
     node.wait_info("holds", "0", seconds=60)
 
 
+def test_too_few_open_files_are_told_at_the_start(tmp_path, started):
+    limited = tmp_path / "limited"
+    limited.write_text("#!/bin/sh\nulimit -n 500\n[ $(id -u) != 0 ] || without='setpriv --bounding-set=-sys_resource'\n"
+                       f"exec $without {CLEAT} \"$@\"\n")
+    limited.chmod(0o755)
+    node = Node(tmp_path / "data")
+    node.binary = limited
+    started.append(node)
+    node.start()
+    assert "only 500 files may be open here: 372 connections will be served and not the 20000 of max-connections" in node.log()
+    with contextlib.ExitStack() as stack:
+        wait_until(lambda: open_exactly(node, 372, stack), what="room for 372 connections")
+        with wire.Connection(node.address) as one:
+            assert str(one.reply_or_error()).startswith("LIMIT ")
+
+
+def test_all_clients_of_a_killed_leader_are_soon_served_by_others(cluster):
+    """They come all at once, and each finds its session and its lock."""
+    leader = cluster.leader()
+    others = [node.address for node in cluster.members.values() if node is not leader]
+    with contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(leader.connect()) for _ in range(500)]
+        opened = each(crowd, lambda n: ("SESSION", "OPEN", "TTL", "60000"))
+        sessions = [(found["id"], found["key"]) for found in map(wire.as_map, opened)]
+        fences = each(crowd, lambda n: ("LOCK", f"own/{n}"))
+        leader.kill()
+        again = [stack.enter_context(wire.Connection(others[n % 2])) for n in range(len(crowd))]
+        began = time.monotonic()
+        each(again, lambda n: ("SESSION", "ATTACH", *sessions[n], "TAKEOVER"))
+        assert each(again, lambda n: ("CHECK", f"own/{n}", "FENCE", fences[n])) == [1] * len(crowd)
+        print(f"{len(crowd)} clients were served again after {time.monotonic() - began:.2f} s")
+        assert time.monotonic() - began < 10
+
+
+def each(crowd, command):
+    """Sends the command of each number on its connection, all before the first answer is read."""
+    for number, one in enumerate(crowd):
+        one.send(*command(number))
+    return [one.reply() for one in crowd]
+
+
 def test_one_connection_too_many_is_told_why(make_node):
     node = make_node("--max-connections", 20)
     node.wait_info("connected_clients", "1")
@@ -173,6 +214,18 @@ def test_slow_reader_of_replies(make_node):
         assert grown < 20 * 12 * MIB
 
 
+def test_who_has_the_most_unread_answers_is_cut_off_and_the_log_says_so(make_node):
+    node = make_node("--max-output-total-bytes", "8MiB")
+    with Bystander(node), contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(wire.Connection(node.address, receive_buffer=8192)) for _ in range(20)]
+        for slow in crowd:
+            slow.socket.setblocking(False)
+        push_until_stuck(crowd, wire.encode(b"ECHO", b"x" * 60_000), seconds=2)
+        closed = int(node.info()["slow_connections_closed"])
+        assert 0 < closed < len(crowd)
+        assert node.log().count("it has the most of all unsent answers, which passed max-output-total-bytes") == closed
+
+
 def push_until_stuck(crowd, data, seconds):
     """Writes to all that take more, until the time is over or nobody takes anything; returns the bytes taken."""
     selector = selectors.DefaultSelector()
@@ -234,7 +287,6 @@ RUDE = {
 
 @pytest.fixture(scope="module")
 def shared_node(tmp_path_factory):
-    from node import Node
     with Node(tmp_path_factory.mktemp("rude") / "data") as node:
         yield node
 
