@@ -10,11 +10,11 @@ from crowd import Crowd, most_connections
 from long_runs import SLACK, bounded, sample
 from nodes import ThreeMembers, Wire, wait_for
 
-BUSY, NAMES = 500, 50  # clients that want names in turn, the names
+BUSY, NAMES = 500, 20  # clients that want names in turn, the names: mostly some of them wait
 IDLE = 4_000  # clients that keep a session and a lock
 BETWEEN_SECONDS = (10, 25)  # two faults
 AWAY_SECONDS = (0.5, 8)  # a member
-LONGEST_WAIT_SECONDS = 60  # for a lock of 1 ms behind ten others, with all that happens meanwhile
+LONGEST_WAIT_SECONDS = 60  # for a lock of 5 ms behind some others, with all that happens meanwhile
 
 
 class Faults(threading.Thread):
@@ -166,7 +166,7 @@ def hour(options, report):
     ports = [n.port for n in members.nodes]
     faults, queues = Faults(members, options.seed, report), QueueWatch(members)
     try:
-        with Crowd(ports, BUSY, "--names", NAMES, "--think-ms", 50, "--hold-ms", 1, "--patience-ms", 3000) as first, \
+        with Crowd(ports, BUSY, "--names", NAMES, "--think-ms", 150, "--hold-ms", 5, "--patience-ms", 3000) as first, \
                 Crowd(ports, most_connections(IDLE), "--think-ms", 15_000, "--patience-ms", 3000) as second:
             if first.all_served() is None or second.all_served() is None:
                 raise RuntimeError("not all clients were served at the start")
