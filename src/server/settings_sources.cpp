@@ -68,17 +68,24 @@ bool plain_outside_of_quotes(std::string_view line) {
   return true;
 }
 
-// toml++ 3.3 has undefined behaviour when it meets certain characters where only white space may be, and behind texts
-// of several lines that can't be told from here.
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < ' ' && c != '\t' && c != '\r';
+}
+
+// toml++ 3.3 has undefined behaviour, or ends the process, when it meets certain letters and control characters where
+// only white space or a key may be, and behind texts of several lines that can't be told from here.
 base::Status check_file(const std::string& path) {
   std::ifstream file(path);
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
     if (number == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
+    if (std::any_of(line.begin(), line.end(), is_control))
+      return invalid(fmt::format("{}:{}: this line has a control character", path, number));
     if (line.find("\"\"\"") != std::string::npos || line.find("'''") != std::string::npos)
       return invalid(fmt::format("{}:{}: a value has one line, in single or double quotes", path, number));
     if (!plain_outside_of_quotes(line))
-      return invalid(fmt::format("{}:{}: text with other than plain ASCII characters must stand in quotes", path, number));
+      return invalid(
+          fmt::format("{}:{}: text with other than plain ASCII characters must stand in quotes", path, number));
   }
   return {};
 }

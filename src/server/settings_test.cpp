@@ -149,6 +149,9 @@ TEST(Settings, FileHasOtherLettersInQuotesOnly) {
   const TomlFile bare("listen = \"\"\nname = \xd1\xb1\n");
   EXPECT_EQ(settings_of_file(bare.path()).status().message(),
             bare.path() + ":2: text with other than plain ASCII characters must stand in quotes");
+  const TomlFile control(std::string("[\0me = 1\n", 9));
+  EXPECT_EQ(settings_of_file(control.path()).status().message(),
+            control.path() + ":1: this line has a control character");
   const TomlFile lines("data = '''\n''' \xd1\xb1\n");
   EXPECT_EQ(settings_of_file(lines.path()).status().message(),
             lines.path() + ":1: a value has one line, in single or double quotes");
