@@ -7,6 +7,11 @@
 #include "resp/words.hpp"
 
 namespace cleat::server {
+namespace {
+
+constexpr size_t kMostBytesATurn = 4 << 20;  // of all watchers: some ms
+
+}  // namespace
 
 Watching& EventHub::watching(Connection& c) {
   if (!c.watching) c.watching = std::make_unique<Watching>();
@@ -128,7 +133,15 @@ void EventHub::write_message(Connection& c, std::string_view pattern, std::strin
 }
 
 void EventHub::deliver(const Wrote& wrote) {
-  for (Connection* c : watchers_) deliver_to(*c, wrote);
+  const size_t watchers = watchers_.size();
+  size_t bytes = 0;
+  for (size_t i = 0; i < watchers && bytes < kMostBytesATurn; ++i) {
+    Connection& c = *watchers_[next_watcher_++ % watchers];
+    const size_t before = c.out.size();
+    deliver_to(c, wrote);
+    bytes += c.out.size() - before;
+  }
+  left_ = bytes >= kMostBytesATurn;
   for (size_t i = 0; i < missed_.size();) {
     Connection& c = *missed_[i];
     if (behind(c)) {

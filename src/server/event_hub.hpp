@@ -42,8 +42,10 @@ class EventHub {
   void restart_after(base::Revision);
   // A new event: into the ring, and to subscribers.
   void add(const lock::Event&, const Wrote&);
-  // To watchers, as far as their output has room; also tells subscribers that had to miss something of it.
+  // To watchers, as far as their output has room; also tells subscribers that had to miss something of it. So much at
+  // once that nobody else waits long: when that was not all, left() is true and the rest is for the next turn.
   void deliver(const Wrote&);
+  bool left() const { return left_; }
 
  private:
   void send_message(Connection&, std::string_view pattern, const lock::Event&, const Wrote&);
@@ -58,6 +60,8 @@ class EventHub {
   const Config& config_;
   EventRing ring_;
   std::vector<Connection*> watchers_, by_pattern_, missed_;
+  size_t next_watcher_ = 0;  // to be delivered to first
+  bool left_ = false;
   std::unordered_map<std::string, std::vector<Connection*>> by_channel_;
   std::string channel_, json_;  // of the event under way
   uint64_t incarnation_ = 1;

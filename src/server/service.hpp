@@ -78,8 +78,10 @@ class Service final : public replica::Listener {
 
   // The driver should read from this connection now.
   bool wants_input(const Connection&) const;
-  // Requests were left for the next turn, which should come at once.
-  bool has_more() const { return !resumed_.empty() || (leader_came_ && !held_.empty()) || owed_left_; }
+  // Something was left for the next turn, which should come at once.
+  bool has_more() const {
+    return !resumed_.empty() || (leader_came_ && !held_.empty()) || owed_left_ || events_.left();
+  }
   // When a turn is due without input, in us of the clock; none: when something comes in.
   std::optional<int64_t> next_wake_us() const;
 

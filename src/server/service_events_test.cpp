@@ -43,6 +43,23 @@ TEST_F(ServiceEvents, WatchersHearOfTheirPrefixInOrder) {
   EXPECT_EQ(take(w), "");
 }
 
+TEST_F(ServiceEvents, ManyWatchersGetMuchInSeveralTurns) {
+  auto& a = connect();
+  for (int i = 0; i < 100; ++i) ask(a, "LOCK n" + std::to_string(i) + " DATA " + std::string(4000, 'd'));
+  std::vector<Client*> watchers;
+  for (int i = 0; i < 20; ++i) watchers.push_back(&connect(3));
+  for (Client* w : watchers) send(*w, "EVENTS FROM 0");
+  size_t before = 0, most = 0;
+  do {
+    turn();
+    size_t all = 0;
+    for (const Client* w : watchers) all += w->got.size();
+    most = std::max(most, all - std::exchange(before, all));
+  } while (service_->has_more() || input_comes());
+  EXPECT_LT(most, (4u << 20) + (512u << 10));
+  for (const Client* w : watchers) EXPECT_EQ(count(w->got, ">5\r\n"), 100u);
+}
+
 TEST_F(ServiceEvents, OnesOwnAnswerPrecedesItsEvent) {
   auto& w = connect(3);
   ask(w, "EVENTS");
