@@ -196,6 +196,15 @@ var planted = []struct {
 		s.unlock("c", 26, 27, 2, resultOK)
 		s.unlock("b", 31, 32, 3, resultOK)
 	}, []string{"overtaken"}, "at revision 17, asked at 0.005000 s, b-1 (b (process 1)) stood in line before c-1 (c (process 1)), and got fence 3, the other 2"},
+	{"a reader who comes later passes a writer in line", func(s *story) {
+		s.shared("a", 0, 1, 1)
+		s.lock("b", 2, 40, 3).Owner = "b-1"
+		s.show("d", 5, 6, 17, []int64{1}, "b-1")
+		s.shared("c", 7, 8, 2)
+		s.unlock("a", 10, 11, 1, resultOK)
+		s.unlock("c", 30, 31, 2, resultOK)
+		s.unlock("b", 41, 42, 3, resultOK)
+	}, []string{"overtaken"}, "b (process 1), fence 3, exclusive was seen in line by 0.006000 s, and granted after c (process 1), fence 2, shared, who asked at 0.007000 s only"},
 	{"a look that misses a holder", func(s *story) {
 		s.lock("a", 0, 1, 1)
 		s.show("b", 5, 6, 1, nil)

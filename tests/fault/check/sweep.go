@@ -77,32 +77,55 @@ func firstReturned(a, b *Hold) *Hold {
 	return a
 }
 
-// Who was seen in line before another is granted before it. All ask with the same priority.
+// Who was seen in line before another, or before another had asked at all, is granted before it. All ask with the same priority,
+// and in exclusive and shared mode alone: then the line is served strictly in its order.
 func sweepQueue(name *Name, report *Report) {
-	granted := map[string]*Operation{}
-	for _, o := range name.Operations {
-		if o.Op == "lock" && o.Result == resultOK && o.Owner != "" && !o.Again {
-			granted[o.Owner] = o
+	waiting := map[string]*Hold{} // granted later, by owner
+	for _, h := range name.Holds {
+		if h.Lock.Owner != "" {
+			waiting[h.Lock.Owner] = h
 		}
 	}
+	seen := map[*Hold]*Operation{} // the look that returned first of those which show it in line
 	for _, o := range name.Operations {
 		if o.Op != "show" || o.Result != resultOK {
 			continue
 		}
-		var before *Operation
+		var before *Hold
 		for _, owner := range o.Waiters {
-			lock := granted[owner]
-			if lock == nil {
+			h := waiting[owner]
+			if h == nil {
 				continue
+			}
+			if seen[h] == nil || o.Return < seen[h].Return {
+				seen[h] = o
 			}
 			if before != nil {
 				report.Counts["places in line compared"]++
 			}
-			if before != nil && before.Fence > lock.Fence {
+			if before != nil && before.Fence > h.Fence {
 				report.add("overtaken", name.Name, "at revision %d, asked at %s, %s (%s) stood in line before %s (%s), and got fence %d, the other %d", o.Revision,
-					report.at(o.Call), before.Owner, before.who(), lock.Owner, lock.who(), before.Fence, lock.Fence)
+					report.at(o.Call), before.Lock.Owner, before.Lock.who(), owner, h.Lock.who(), before.Fence, h.Fence)
 			}
-			before = lock
+			before = h
+		}
+	}
+	sweepNewcomers(name, seen, report)
+}
+
+func sweepNewcomers(name *Name, seen map[*Hold]*Operation, report *Report) {
+	var first *Hold // of those with greater fences, the one seen in line first
+	for i := len(name.Holds) - 1; i >= 0; i-- {
+		h := name.Holds[i]
+		if first != nil && seen[first].Return < h.Lock.Call {
+			report.add("overtaken", name.Name, "%s was seen in line by %s, and granted after %s, who asked at %s only", first, report.at(seen[first].Return), h,
+				report.at(h.Lock.Call))
+		}
+		if seen[h] != nil {
+			report.Counts["seen in line"]++
+			if first == nil || seen[h].Return < seen[first].Return {
+				first = h
+			}
 		}
 	}
 }
