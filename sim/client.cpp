@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/mutant.hpp"
 #include "words.hpp"
 
 namespace cleat::sim {
@@ -22,6 +23,7 @@ Client::Client(World& world, const std::vector<Server*>& servers, Checks& checks
       id_(id),
       sort_(sort),
       dice_(world.dice(Stream::kClientLife, static_cast<uint64_t>(id))),
+      quiet_(dice_.chance(0.3)),
       number_(plan.first_number) {}
 
 void Client::begin() {
@@ -168,6 +170,7 @@ void Client::act() {
   if (plan_.drops && misbehaves(waits_unnamed() ? 0.1 : 0.005)) return drop_connection();
   if (plan_.deaths && misbehaves(0.001)) return die();
   if (!finishing_ && !world_.may_happen(Stream::kClientTurn, static_cast<uint64_t>(id_), turn_)) return;
+  if (quiet_ && !finishing_ && dice_.chance(0.97)) return;
   const bool busy = blocking_wait();
   if (busy && dice_.chance(0.8)) return;  // sometimes it pipelines behind what waits
   for (auto& [fence, h] : held_) {
@@ -190,6 +193,11 @@ void Client::fill_by(Request& r) const {
   r.c.by = sort_ == Sort::kExplicit ? By::kExplicit : sort_ == Sort::kImplicit ? By::kImplicit : By::kNone;
 }
 
+// Often one that the margin leaves no rounding.
+int64_t Client::a_ttl_ms() {
+  return dice_.chance(0.5) ? dice_.in(500, 2500) : dice_.in(5, 25) * 100;
+}
+
 void Client::lock_something() {
   Request r;
   fill_by(r);
@@ -200,7 +208,7 @@ void Client::lock_something() {
   r.c.wait_ms = dice_.chance(0.4) ? 0 : held_.empty() ? dice_.in(50, 2000) : dice_.in(20, 300);
   if (held_.empty() && pending_.empty() && dice_.chance(0.1)) r.c.wait_ms = lock::kForever;
   if (plan_.priorities && dice_.chance(0.3)) r.c.priority = static_cast<uint8_t>(dice_.in(0, 3));
-  if (dice_.chance(0.4)) r.c.ttl_ms = dice_.in(500, 2500);
+  if (dice_.chance(0.4)) r.c.ttl_ms = a_ttl_ms();
   if (dice_.chance(0.2)) r.c.max_hold_ms = dice_.in(300, 2500);
   if (plan_.delays && dice_.chance(0.3)) r.c.delay_ms = dice_.in(50, 800);
   if (dice_.chance(0.1)) r.owner = fmt::format("o{}", dice_.in(1, 2));
@@ -211,7 +219,7 @@ void Client::lock_something() {
     r.owner.clear();
     r.c.no_reentry = false;
     r.token = fmt::format("t{}-{}", id_, number_ + 1);
-    if (r.c.ttl_ms == 0) r.c.ttl_ms = dice_.in(500, 2500);
+    if (r.c.ttl_ms == 0) r.c.ttl_ms = a_ttl_ms();
     if (r.c.wait_ms == lock::kForever) r.c.wait_ms = 2500;
   } else if (!r.req.empty() && dice_.chance(plan_.async)) {
     r.c.async = true;
@@ -234,13 +242,13 @@ void Client::let_go(Held& h) {
   Request r = about(h, Verb::kUnlock);
   if (dice_.chance(0.6) && sort_ != Sort::kToken) r.req = fmt::format("u{}-{}", id_, number_ + 1);
   h.unlocking = true;
-  beliefs_.holds.erase(h.fence);
+  if (!base::mutant("client_believes_until_unlocked")) beliefs_.holds.erase(h.fence);
   ask(r);
 }
 
 void Client::renew(Held& h) {
   Request r = about(h, Verb::kRenew);
-  r.c.ttl_ms = dice_.in(500, 2500);
+  r.c.ttl_ms = a_ttl_ms();
   if (plan_.upgrades && dice_.chance(0.3)) r.data = "renewed", r.c.has_data = true;  // of the next feature level
   // A hold without TTL gets one, which may be all that is ever heard of this: it is believed in no longer than that.
   if (const auto b = beliefs_.holds.find(h.fence); b != beliefs_.holds.end() && ttl_ends_[h.fence] == INT64_MAX) {

@@ -62,6 +62,7 @@ class Client : public Receiver {
   void on_trouble(const Pending&, const Reply&);
   void connect();
   void act();
+  int64_t a_ttl_ms();
   void lock_something();
   Request about(const Held&, lock::Verb);
   void let_go(Held&);
@@ -103,7 +104,8 @@ class Client : public Receiver {
   const Plan& plan_;
   const int id_;
   const Sort sort_;
-  Rng dice_;  // of its present turn
+  Rng dice_;          // of its present turn
+  const bool quiet_;  // it asks seldom: its session lives by keep-alives
   uint64_t turn_ = 0;
   uint64_t connection_ = 0, session_ = 0, number_ = 0, implicit_ = 0;
   std::string key_;

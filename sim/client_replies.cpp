@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/mutant.hpp"
 #include "client.hpp"
 #include "words.hpp"
 
@@ -63,8 +64,10 @@ void Client::on_reply(uint64_t connection, const Reply& r) {
     found->second.queued = true;
     return;
   }
-  const Pending p = found->second;
+  Pending p = found->second;
   pending_.erase(found);
+  if (base::mutant("client_counts_from_answer")) p.first_us = now_us();
+  if (base::mutant("client_counts_from_last_sending")) p.first_us = p.sent_us;
   if (world_.telling() && (r.kind == Kind::kCommand || world_.telling_all()))
     world_.say(fmt::format("client {} is answered: {}: {}", id_, in_words(p.request), in_words(r)));
   if (r.kind == Kind::kKeepAlive) {
@@ -186,7 +189,8 @@ void Client::on_lock(const Pending& p, const Reply& r) {
     return checks_.believed(r.fence);
   }
   ttl_ends_[r.fence] = c.ttl_ms > 0 ? start_us + c.ttl_ms * 1000 : INT64_MAX;
-  max_ends_[r.fence] = c.max_hold_ms > 0 ? start_us + c.max_hold_ms * 1000 : INT64_MAX;
+  max_ends_[r.fence] =
+      c.max_hold_ms > 0 && !base::mutant("client_ignores_max_hold") ? start_us + c.max_hold_ms * 1000 : INT64_MAX;
   if (sort_ == Sort::kImplicit) return;  // it has no deadline to count on
   HoldBelief b;
   b.client = id_;
@@ -209,6 +213,7 @@ void Client::on_taken_over(const Pending& p) {
 }
 
 void Client::on_unlock(const Pending& p, const Reply& r) {
+  beliefs_.holds.erase(p.request.c.fence.value);
   const auto h = held_.find(p.request.c.fence.value);
   if (h == held_.end()) return;
   if (r.result == Result::kDone && r.depth > 0) {

@@ -8,7 +8,7 @@
 
 namespace cleat::sim {
 namespace {
-constexpr uint64_t kDigestEvery = 16;
+constexpr uint64_t kDigestEvery = 64;
 constexpr size_t kTurnsKept = 4000;
 }  // namespace
 

@@ -102,6 +102,8 @@ std::optional<Heritage> recovered_from(Cluster& over, Server& survivor) {
   Heritage next;
   next.origin.incarnation = survivor.incarnation();
   next.founders = {{1, "m1", "host1:1"}};
+  if (!survivor.is_locked())
+    over.world.fail("recover", "recover: a node could start on the directory that is being read");
   left->lock.reset();
   next.state = [&survivor] { return std::move((*survivor.remains()).machine); };
   return follow(over, std::move(next));

@@ -1,7 +1,7 @@
 #include "mutants.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +12,7 @@
 
 #include "base/mutant.hpp"
 #include "directed.hpp"
+#include "minimise.hpp"
 #include "mutant_list.hpp"
 #include "run.hpp"
 
@@ -41,7 +42,7 @@ Caught hunt_by_cases() {
 
 Caught hunt_by_seeds(const Mutant& m, uint64_t seeds) {
   for (uint64_t seed = 1; seed <= seeds; ++seed)
-    if (const RunResult r = run({.seed = seed, .members = m.members}); !r.failure.empty())
+    if (const RunResult r = run_apart({.seed = seed, .members = m.members}); !r.failure.empty())
       return {fmt::format("check '{}': {}", r.checker, first_line(r.failure)), seed};
   return {};
 }
@@ -62,6 +63,8 @@ Caught hunt_by_unit_tests(const Mutant& m) {
 Caught hunt(const Mutant& m, uint64_t seeds) {
   if (m.binary != nullptr) return hunt_by_unit_tests(m);
   base::set_mutant(m.name);
+  // What the variants say of themselves is of no interest.
+  if (const int nowhere = open("/dev/null", O_WRONLY); nowhere >= 0) dup2(nowhere, STDERR_FILENO);
   // The seeds first, as the random workload is what most is left to; directed cases where that does not find it.
   Caught caught = hunt_by_seeds(m, seeds);
   if (caught.by.empty() && m.members > 1) caught = hunt_by_cases();

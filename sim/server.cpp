@@ -49,6 +49,8 @@ int64_t Server::mono_us() {
 }
 
 void Server::drift(double rate) {
+  // Its turn has read the clock as of its end already.
+  if (world_.now_us < busy_until_us_) return world_.at(busy_until_us_, [this, rate] { drift(rate); });
   world_.cover(kDrifts);
   if (world_.telling())
     world_.say(fmt::format("the clock of member {} runs {:.4f} times as fast as time", self_.member, rate));
@@ -417,6 +419,11 @@ void Server::die_in_next_write(Rng& dice) {
   }
   world_.say(fmt::format("member {} is to lose power within its next writes", self_.member));
   disk_->stop_after(static_cast<uint64_t>(dice.in(0, 8)));
+}
+
+bool Server::is_locked() {
+  const auto opened = replica::Replica::open(options(), *this, *this);
+  return opened.status().code() == base::Code::kBusy;
 }
 
 base::Result<server::Survivor> Server::remains() {

@@ -69,6 +69,7 @@ class Server : public replica::Clock, private replica::Listener, private replica
   uint32_t incarnation() const { return self_.incarnation; }
   // Of a founder that never started: what it begins with. Null: that can't be read.
   std::unique_ptr<lock::Machine> first_state() { return sim::first_state(*files_, dir_); }
+  bool is_locked();  // of one that is down: somebody else has its directory
   // Of one that is down: all that its disk has.
   base::Result<server::Survivor> remains();
   bool leads() const { return up() && serving_; }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace cleat::sim {
@@ -23,10 +24,16 @@ bool is_met_by(int cover, int members) {
   return members > 0 ? !alone_only : cover < kFirstOfClusters;
 }
 
+void World::at(int64_t us, std::function<void()> what) {
+  events_.push_back({us, count_++, std::move(what)});
+  std::push_heap(events_.begin(), events_.end());
+}
+
 bool World::next() {
   if (events_.empty()) return false;
-  Event e = events_.top();
-  events_.pop();
+  std::pop_heap(events_.begin(), events_.end());
+  const Event e = std::move(events_.back());
+  events_.pop_back();
   now_us = e.us;
   trace(static_cast<uint64_t>(now_us));
   e.what();
@@ -49,7 +56,7 @@ void World::say(const std::string& line) {
 Plan::Plan(Rng rng, int64_t n, int m) : members(m), ops(n) {
   server_rate = std::sqrt(1 + margin);
   client_rate_min = 1 / server_rate;
-  clients = static_cast<int>(rng.in(5, 10));
+  clients = static_cast<int>(rng.in(5, 11));
   names = static_cast<int>(rng.in(2, 10));
   session_ttl_min_ms = rng.in(500, 900);
   session_ttl_max_ms = session_ttl_min_ms + rng.in(0, 2000);

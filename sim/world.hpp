@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <queue>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -159,7 +158,7 @@ class World {
     return true;
   }
 
-  void at(int64_t us, std::function<void()> what) { events_.push({us, count_++, std::move(what)}); }
+  void at(int64_t us, std::function<void()> what);
   void after(int64_t us, std::function<void()> what) { at(now_us + us, std::move(what)); }
   bool next();  // runs one event; false: none left
   // The first thing that went wrong ends the run. `checker` is its short name.
@@ -200,7 +199,7 @@ class World {
     std::function<void()> what;
     bool operator<(const Event& o) const { return us != o.us ? us > o.us : n > o.n; }
   };
-  std::priority_queue<Event> events_;
+  std::vector<Event> events_;  // a heap
   uint64_t count_ = 0;
   uint64_t seed_;
   Telling telling_;

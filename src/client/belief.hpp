@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/mutant.hpp"
 #include "client/boot_clock.hpp"
 
 namespace cleat::client {
@@ -50,7 +51,8 @@ class HoldBelief {
  public:
   explicit HoldBelief(const GrantTerms& terms) {
     if (terms.ttl) own_end_ = terms.first_sent + terms.waited + *terms.ttl;
-    if (terms.max_hold) max_end_ = terms.first_sent + terms.waited + *terms.max_hold;
+    if (terms.max_hold && !base::mutant("library_ignores_max_hold"))
+      max_end_ = terms.first_sent + terms.waited + *terms.max_hold;
   }
 
   // A RENEW (or a re-entry with a TTL) is being sent: on a hold without a TTL it may set one, answered or not. Of
@@ -61,11 +63,12 @@ class HoldBelief {
   // It was answered: the end moves to the later of both, never earlier. What went unanswered before may not count as
   // the earlier end: perhaps it was never applied.
   void renewed(TimePoint first_sent, milliseconds ttl) {
-    own_end_ = own_end_ ? std::max(*own_end_, first_sent + ttl) : first_sent + ttl;
+    own_end_ =
+        own_end_ && !base::mutant("library_renew_shortens") ? std::max(*own_end_, first_sent + ttl) : first_sent + ttl;
     feared_end_ = TimePoint::max();  // on a hold with a TTL it can only lengthen
   }
   // UNLOCK is being sent, or the hold was told to be lost. No later answer revives it.
-  void end() { ended_ = true; }
+  void end() { ended_ = !base::mutant("library_believes_until_unlocked"); }
 
   bool ended() const { return ended_; }
   // Of a hold in a session. None: nothing may be believed.

@@ -109,6 +109,7 @@ void Core::grant(Handle name, const Request& r) {
   const int64_t ttl_from_ms = base::mutant("ttl_from_request") ? r.asked_ms : log_ms;
   if (r.ttl_ms) h.ttl_end_ms = ttl_from_ms + kept_ms(r.ttl_ms, settings.margin_ppm);
   if (r.ttl_ms && base::mutant("expire_early")) h.ttl_end_ms -= r.ttl_ms / 10 + 2;
+  if (r.ttl_ms && base::mutant("no_extra_ms")) --h.ttl_end_ms;
   if (r.max_hold_ms) h.max_kept_ms = static_cast<uint32_t>(kept_ms(r.max_hold_ms, settings.margin_ppm));
   h.delay_ms = static_cast<uint32_t>(r.delay_ms);
   h.bytes = Blobs3(r.id.who, r.data, r.id.session ? std::string_view{} : r.req);
@@ -139,6 +140,7 @@ void Core::grant(Handle name, const Request& r) {
   o.fence = h.fence;
   o.depth = 1;
   o.waited_ms = r.waited ? told_ms(log_ms - r.asked_ms, settings.margin_ppm) : 0;
+  if (r.waited && base::mutant("waited_undivided")) o.waited_ms = log_ms - r.asked_ms;
   o.ms_left = told(h.end_ms());
   o.ttl_ms = o.ms_left;
   if (r.req_result) {

@@ -1,6 +1,7 @@
 // A new incarnation of the state: what a restore or a recovery makes of it, before anybody is served.
 #include <algorithm>
 
+#include "base/mutant.hpp"
 #include "lock/core.hpp"
 
 namespace cleat::lock {
@@ -10,13 +11,14 @@ void Core::begin_incarnation(const Incarnation& next) {
   NullSink nobody;
   sink = &nobody;
   wall_ms = std::max(wall_ms, next.wall_ms);
-  last_fence.value = std::max(last_fence.value, next.above.value);
+  if (!base::mutant("restored_fences_low")) last_fence.value = std::max(last_fence.value, next.above.value);
   revision.value = std::max(revision.value, next.numbers);
   last_session = std::max(last_session, next.numbers);
   end_queues();
   std::vector<Handle> ending;
   ending.reserve(session_order.size());
-  for (const auto& [id, session] : session_order) ending.push_back(session);
+  for (const auto& [id, session] : session_order)
+    if (!base::mutant("restored_sessions_stay")) ending.push_back(session);
   for (const Handle session : ending) {
     end_session(session, Why::kRestored, true);
     settle_all();

@@ -149,7 +149,7 @@ void Core::attach_session(const base::ConnectionRef& from, const Command& c) {
   clear_mark(session);
   if (c.takeover) {
     touch_session(session);
-    ++s.epoch;
+    if (!base::mutant("takeover_ignored")) ++s.epoch;
     // The others were told at most its TTL, on clocks that may run slower by the margin.
     o.takeover_ms = kept_ms(s.ttl_ms, settings.margin_ppm);
   }

@@ -68,6 +68,7 @@ ce_options to_c(const Options& o) {
   c.election_ticks = o.election_ticks;
   c.quiet_commits = o.quiet_commits;
   c.ignore_bound = base::mutant("lower_bound_ignored");
+  c.eager = base::mutant("stands_while_installing");
   c.disk = o.disk ? o.disk->handle() : nullptr;
   return c;
 }
@@ -160,7 +161,7 @@ Persisted Group::persist(Ready& ready) {
 
 void Group::written(Ready& ready) {
   ce_persisted(group_, ready.ready_);
-  ready.persisted_ = true;
+  ready.persisted_ = !base::mutant("written_before_sync");
 }
 
 void Group::applied(uint64_t index) {

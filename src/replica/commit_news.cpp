@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/mutant.hpp"
+
 namespace cleat::replica {
 
 void CommitNews::told(uint32_t member, uint64_t index) {
@@ -22,7 +24,7 @@ bool CommitNews::lacks(uint32_t member, uint64_t commit) {
 
 uint64_t CommitNews::due(uint32_t member, uint64_t commit, uint64_t match, int64_t now_us) {
   Peer& p = peers_[member];
-  const uint64_t known = std::min(commit, match);
+  const uint64_t known = base::mutant("commit_told_unmatched") ? commit : std::min(commit, match);
   if (known <= p.told) {
     p.late_us = 0;
     return 0;

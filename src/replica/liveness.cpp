@@ -10,7 +10,7 @@ namespace {
 // How long the service keeps a session after it last heard of it.
 int64_t kept(int64_t ttl_ms, const lock::Settings& settings) {
   if (base::mutant("expire_early")) return ttl_ms * 9 / 10;
-  return lock::kept_ms(ttl_ms, settings.margin_ppm);
+  return lock::kept_ms(ttl_ms, settings.margin_ppm) - (base::mutant("no_extra_ms") ? 1 : 0);
 }
 
 }  // namespace
@@ -19,7 +19,7 @@ void Liveness::opened(base::SessionId id, int64_t ttl_ms, int64_t log_ms) {
   Session& s = sessions_[id.value];
   s.ttl_ms = ttl_ms;
   s.era = era_;
-  s.heard_ms = leading_ ? log_ms : kNever;
+  s.heard_ms = leading_ && !base::mutant("opened_counts_from_election") ? log_ms : kNever;
   check_at(log_ms + ttl_ms / 2, id);
 }
 
@@ -73,6 +73,8 @@ bool Liveness::barred(base::SessionId id, const lock::SessionState& state, uint6
   if (state.marked) return true;
   auto it = sessions_.find(id.value);
   if (it == sessions_.end() || it->second.era != era_) return false;
+  if (base::mutant("own_mark_ignored")) return it->second.expiring;
+  if (base::mutant("own_expire_ignored") && it->second.expiring) return false;
   return it->second.expiring || it->second.bar_index > applied;
 }
 
@@ -128,7 +130,7 @@ void Liveness::judge(base::SessionId id, const Turn& turn, const lock::Machine& 
     tickets_.push_back({id, turn.round});
     return;
   }
-  const bool marked = state->marked || s->bar_index > turn.applied;
+  const bool marked = state->marked || s->bar_index > turn.applied || base::mutant("no_marks");
   if (marked) return check_at(heard_ms + kept_ms, id);
   if (silent_ms >= kept_ms / 2) return add(entry, lock::Verb::kMark, id, heard_ms, heard_ms + kept_ms);
   check_at(heard_ms + kept_ms / 2, id);

@@ -34,6 +34,7 @@ bool Pump::step() {
   ++status_.turns;
   now_us_ = clock_.mono_us();
   if (stopped_) return false;
+  if (base::mutant("clock_read_first")) note_heard();
   // Log time stands still while the log can't be written: what clients send meanwhile could not be answered either.
   blocked() ? log_clock_.stand_still(now_us_) : log_clock_.turn(now_us_);
   check_space();

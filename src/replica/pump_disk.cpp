@@ -2,6 +2,7 @@
 // an entry waits for. Whatever else is persisted waits for what was begun, and for the disk.
 #include <algorithm>
 
+#include "base/mutant.hpp"
 #include "replica/pump.hpp"
 
 namespace cleat::replica {
@@ -15,6 +16,7 @@ bool Pump::writes_beside(const raft::Ready& ready) const {
 void Pump::begin_write() {
   apply_committed(unwritten_.front());
   confirm_reads(unwritten_.front());
+  if (base::mutant("written_before_sync")) group_->written(unwritten_.front());
   writer_.begin(std::move(unwritten_.front()));
   unwritten_.pop_front();
   group_->applied(applied_);
@@ -34,7 +36,7 @@ void Pump::finish_writes() {
 void Pump::took_written(LogWriter::Tried one) {
   switch (one.result) {
     case raft::Persisted::kDone:
-      group_->written(one.ready);
+      if (!base::mutant("written_before_sync")) group_->written(one.ready);
       return wrote(one.ready.must_sync(), one.took_us);
     case raft::Persisted::kNoSpace:
       no_room();

@@ -114,6 +114,7 @@ void Pump::peer_up(uint32_t member, uint32_t boot, uint32_t level) {
   commits_.forget(member);
   tell_state(member);
   // What was under way on the connection before this one may be lost.
+  if (base::mutant("forward_not_repeated")) return;
   if (member == leader_ && phase_ == Phase::kFollowing && forwards_.any()) {
     ++status_.forwards_again;
     forwards_.again(term_, now_us_, [&](const std::string& m) { options_.outbox->send(member, m); });
@@ -250,7 +251,7 @@ bool Pump::take_forward(uint32_t member, const Forward& f) {
     lock::Command c;
     while (reader.next_command(c)) {
       if (!may_be_forwarded(c.verb) || lock::required_level(c) > machine_->level()) return false;
-      if (c.session && speaks_for(c)) heard_.push_back({c.session, 0});
+      if (c.session && speaks_for(c) && !base::mutant("commands_not_heard")) heard_.push_back({c.session, 0});
       entry_.add(c);
     }
   }

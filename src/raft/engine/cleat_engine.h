@@ -68,6 +68,7 @@ typedef struct {
   uint32_t election_ticks;         // elections begin after 1 to 2 times this; heartbeats go each tick
   bool quiet_commits;   // no message for an advance of the commit index alone: the caller tells it (ce_learn_commit)
   bool ignore_bound;    // a broken node, for make mutants: a log that lost its end opens all the same
+  bool eager;           // likewise: it stands for election while a snapshot waits for the disk
   const ce_disk* disk;  // null: the real disk
 } ce_options;
 

@@ -78,6 +78,7 @@ pub struct COptions {
     election_ticks: u32,
     quiet_commits: bool,
     ignore_bound: bool,
+    eager: bool,
     disk: *const CDisk,
 }
 
@@ -166,6 +167,7 @@ pub unsafe extern "C" fn ce_open(o: *const COptions, out: *mut *mut CGroup, err:
         max_apply_bytes: o.max_apply_bytes,
         election_ticks: o.election_ticks as usize,
         quiet_commits: o.quiet_commits,
+        eager: o.eager,
     };
     match Group::open(&settings, &limits) {
         Ok(group) => {
