@@ -88,7 +88,11 @@ Server& Cluster::add_joiner() {
   const uint32_t id = next_id();
   servers_.push_back(make(id, {}));
   Server& joiner = *servers_.back();
-  for (Server* s : reachable_) joiner.know(s->member());
+  // Nobody lets one in that is too old for the group.
+  for (Server* s : reachable_) {
+    joiner.know(s->member());
+    joiner.install(std::max(joiner.installed(), s->installed()));
+  }
   reachable_.push_back(&joiner);
   joiner.start();
   return joiner;
