@@ -205,6 +205,9 @@ var planted = []struct {
 		s.unlock("c", 30, 31, 2, resultOK)
 		s.unlock("b", 41, 42, 3, resultOK)
 	}, []string{"overtaken"}, "b (process 1), fence 3, exclusive was seen in line by 0.006000 s, and granted after c (process 1), fence 2, shared, who asked at 0.007000 s only"},
+	{"one waits for what nobody holds", func(s *story) {
+		s.show("a", 5, 6, 17, nil, "b-1")
+	}, []string{"nobody was woken"}, "at revision 17, asked at 0.000000 s, nobody holds it and \"b-1\" waits"},
 	{"a look that misses a holder", func(s *story) {
 		s.lock("a", 0, 1, 1)
 		s.show("b", 5, 6, 1, nil)

@@ -91,6 +91,9 @@ func sweepQueue(name *Name, report *Report) {
 		if o.Op != "show" || o.Result != resultOK {
 			continue
 		}
+		if len(o.Holders) == 0 && len(o.Waiters) > 0 {
+			report.add("nobody was woken", name.Name, "at revision %d, asked at %s, nobody holds it and %q waits", o.Revision, report.at(o.Call), o.Waiters[0])
+		}
 		var before *Hold
 		for _, owner := range o.Waiters {
 			h := waiting[owner]
