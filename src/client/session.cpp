@@ -142,7 +142,8 @@ void Session::tick(TimePoint now) {
   give_up_requests(now);
   if (const auto at = impatient_at(); at && now >= *at) return drop("no answer in time");
   if (phase_ != Phase::kReady) return;
-  if (now < last_keep_alive_ + step() && (!retry_at_ || now < *retry_at_)) return;
+  // An alarm rings some percent early (socket.hpp) so that it is not late: then is as good as when it is due.
+  if (now < last_keep_alive_ + step() * 9 / 10 && (!retry_at_ || now < *retry_at_)) return;
   retry_at_.reset();
   send(Kind::kKeepAlive, {"SESSION", "KEEPALIVE"}, now);
   send_requests(now);
