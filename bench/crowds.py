@@ -199,7 +199,7 @@ def waiters(options, report):
         fence = holder.ask("LOCK", "one")
         queue_up(wires, "one", WAITERS)
         report.add("waiters", f"{follower.info('waiters'):,} wait for one name, one after the other", f"{time.monotonic() - begin:.1f} s")
-        report.most("waiters", "memory of each", (follower.rss_bytes() - before) / WAITERS, 4096, "bytes")
+        report.most("waiters", "memory grown by", (follower.rss_bytes() - before) / MIB, WAITERS * 4096 / MIB, "MiB", 1)
 
         def kill_half_way(n):
             if n == WAITERS // 2:
