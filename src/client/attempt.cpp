@@ -4,11 +4,6 @@
 #include <utility>
 
 namespace cleat::client {
-namespace {
-
-constexpr milliseconds kLongestWait{31'536'000'000};  // the service's own limit
-
-}  // namespace
 
 void Attempt::finish() {
   if (on_done) return std::exchange(on_done, nullptr)(*this);

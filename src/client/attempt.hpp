@@ -25,13 +25,13 @@ struct Attempt {
   bool only_try = false;           // not to wait in the queue
   std::optional<TimePoint> until;  // the caller waits no longer than this; none: for ever
 
-  // Written by the I/O thread before done.
+  // Written by the engine before done.
   std::shared_ptr<HoldState> hold;  // none and no error: not granted in time
   std::optional<errc> error;
   std::string message;
 
   std::atomic<int> done{0};  // 1: it is. An int is a futex of its own, a bool shares one with all that wait
-  // Without a thread that waits for done: called instead, once, on the I/O thread.
+  // Without a thread that waits for done: called instead, once, in a turn of the engine.
   std::function<void(Attempt&)> on_done;
 
   uint64_t number = 0;  // the LockTable's name for it
@@ -41,6 +41,8 @@ struct Attempt {
 };
 
 using AttemptPtr = std::shared_ptr<Attempt>;
+
+constexpr milliseconds kLongestWait{31'536'000'000};  // of the service
 
 // The LOCK that asks for it at `now`.
 Words lock_words(const Attempt& attempt, TimePoint now);

@@ -87,7 +87,8 @@ void Engine::check_process() const {
 void Engine::acquire(const AttemptPtr& attempt) {
   check_process();
   if (runner_->in_turn()) {
-    throw Error(errc::deadlock, "a callback of a stop_token must not lock: it runs on the thread that would answer");
+    throw Error(errc::deadlock,
+                "a callback must not lock anything of its Client: it runs on the thread that would answer");
   }
   Job job{.attempt = attempt};
   const Posted posted = post(job);

@@ -1,4 +1,4 @@
-// One grant as its holder and the I/O thread share it. Thread-safe.
+// One grant as its holder and the engine share it. Thread-safe.
 #pragma once
 
 #include <algorithm>

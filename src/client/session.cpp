@@ -10,17 +10,9 @@ using base::Status;
 
 namespace {
 
-// Not decided by the log: the same request may be sent again.
-bool may_be_repeated(std::string_view code) {
-  return code == "NOQUORUM" || code == "UNKNOWN";
-}
-
 constexpr milliseconds kLeastPause{50}, kMostPause{1'000};
 constexpr milliseconds kLeastPatience{250};
 constexpr milliseconds kAskMembersEvery{60'000};
-// Requests without any answer. Of a session's results the service keeps 256 (REQ): what is said again after a
-// reconnect must be among them, or it would be done again.
-constexpr size_t kMostUnanswered = 128;
 
 // Up to TTL/6, so that a session has several rounds left before it ends.
 BackOff back_off_for(milliseconds ttl) {
@@ -54,32 +46,6 @@ std::optional<TimePoint> Session::impatient_at() const {
   if (phase_ == Phase::kConnecting) return phase_since_ + patience(true);
   if (phase_ == Phase::kOver || in_flight_.empty()) return std::nullopt;
   return in_flight_.front().sent + patience(in_flight_.front().kind == Kind::kHello);
-}
-
-void Session::request(std::string req, Words words, TimePoint now, std::optional<TimePoint> deadline) {
-  words.insert(words.end(), {"REQ", req});
-  deadlines_ += deadline ? 1 : 0;
-  unsent_.emplace(next_order_, req);
-  requests_[std::move(req)] = {.words = std::move(words), .order = next_order_++, .deadline = deadline};
-  if (phase_ == Phase::kReady) send_requests(now);
-}
-
-bool Session::give_up(const std::string& req, TimePoint now) {
-  const auto it = requests_.find(req);
-  if (it == requests_.end()) return true;
-  if (!it->second.first_sent) {
-    forget(it);
-    return true;
-  }
-  it->second.given_up = true;
-  if (phase_ == Phase::kReady && it->second.outstanding) send_cancel(req, now);
-  return false;
-}
-
-void Session::forget(std::map<std::string, Request>::iterator it) {
-  deadlines_ -= it->second.deadline ? 1 : 0;
-  unsent_.erase(it->second.order);
-  requests_.erase(it);
 }
 
 void Session::close(TimePoint now) {
@@ -150,22 +116,6 @@ void Session::tick(TimePoint now) {
   if (now >= asked_members_ + kAskMembersEvery) send(Kind::kMembers, {"MEMBERS", "STATUS"}, now);
 }
 
-void Session::give_up_requests(TimePoint now) {
-  if (deadlines_ == 0) return;
-  for (auto it = requests_.begin(); it != requests_.end();) {
-    const Request& request = it->second;
-    if (!request.deadline || now < *request.deadline) {
-      ++it;
-      continue;
-    }
-    notices_.push_back({.kind = Notice::Kind::kUndecided,
-                        .req = it->first,
-                        .first_sent = request.first_sent.value_or(TimePoint{}),
-                        .maybe_done = request.maybe_done || request.outstanding});
-    forget(it++);
-  }
-}
-
 std::optional<TimePoint> Session::next_wake() const {
   std::optional<TimePoint> wake = impatient_at();
   const auto also = [&wake](TimePoint at) { wake = std::min(wake.value_or(TimePoint::max()), at); };
@@ -186,20 +136,6 @@ void Session::send(Kind kind, const Words& words, TimePoint now, std::string req
   output_ += encode_request(words);
 }
 
-// In the order in which they were made.
-void Session::send_requests(TimePoint now) {
-  while (!unsent_.empty() && unanswered_ < kMostUnanswered) {
-    const std::string req = std::move(unsent_.extract(unsent_.begin()).mapped());
-    Request& request = requests_.at(req);
-    request.outstanding = true;
-    ++request.sendings;
-    ++unanswered_;
-    if (!request.first_sent) request.first_sent = now;
-    send(Kind::kRequest, request.words, now, req);
-    if (request.given_up) send_cancel(req, now);
-  }
-}
-
 // With TAKEOVER, so that nothing that a connection of before may still deliver is done: a member that was stopped reads
 // it late, when this session has long said it again elsewhere, got its answer, and gone on.
 void Session::attach(TimePoint now) {
@@ -218,10 +154,6 @@ void Session::shut_out(const Reply& reply, TimePoint now) {
   if (phase_ == Phase::kJoining) return;  // asked already
   if (std::exchange(shut_out_, true)) return drop(reply.text);
   attach(now);
-}
-
-void Session::send_cancel(const std::string& req, TimePoint now) {
-  send(Kind::kCancel, {"CANCEL", req}, now, req);
 }
 
 void Session::on_reply(Reply reply, TimePoint now) {
@@ -254,10 +186,10 @@ void Session::on_reply(Reply reply, TimePoint now) {
       return;
     case Kind::kCancel:
       // Not done: with a new connection the request and its CANCEL are said again.
-      if (may_be_repeated(reply.error_code())) drop(reply.text);
+      if (may_be_repeated(reply)) drop(reply.text);
       return;
     case Kind::kClose:
-      if (may_be_repeated(reply.error_code())) return drop(reply.text);
+      if (may_be_repeated(reply)) return drop(reply.text);
       return end(Notice::Kind::kClosed);
   }
 }
@@ -283,7 +215,7 @@ void Session::refused(Status status) {
 }
 
 void Session::on_open(const Reply& reply, const InFlight& asked, TimePoint now) {
-  if (may_be_repeated(reply.error_code())) return drop(reply.text);
+  if (may_be_repeated(reply)) return drop(reply.text);
   if (reply.is_error()) return end(Notice::Kind::kRefused, {Code::kInvalid, reply.text});
   const Reply* id = reply.find("id");
   const std::string_view key = reply.text_at("key");
@@ -317,7 +249,7 @@ void Session::ready(TimePoint now) {
 }
 
 void Session::on_keep_alive(const Reply& reply, const InFlight& asked, TimePoint now) {
-  if (may_be_repeated(reply.error_code())) return on_no_quorum(asked.sent, now);
+  if (may_be_repeated(reply)) return on_no_quorum(asked.sent, now);
   if (reply.is_error()) return;  // not confirmed, asked again in time
   if (!reply.is_array() || reply.items.size() < 2 || !reply.items[1].is_integer()) {
     return drop("SESSION KEEPALIVE was not answered with ttl and losses");
@@ -365,25 +297,8 @@ void Session::on_no_quorum(TimePoint sent, TimePoint now) {
 
 // What is no answer to this is "there are no others": a server that does not know of members is the only one.
 void Session::on_members(const Reply& reply) {
-  if (may_be_repeated(reply.error_code())) return;
+  if (may_be_repeated(reply)) return;
   members_.learn(client_addresses(reply));
-}
-
-void Session::on_request(Reply reply, const InFlight& asked, TimePoint now) {
-  const auto it = requests_.find(asked.req);
-  if (it == requests_.end()) return;
-  if (may_be_repeated(reply.error_code())) {
-    it->second.outstanding = false;
-    unsent_.emplace(it->second.order, asked.req);
-    it->second.maybe_done |= reply.error_code() == "UNKNOWN";
-    return on_no_quorum(asked.sent, now);
-  }
-  // An answer out of memory proves nothing about now, and after a second sending it may be one.
-  if (!reply.is_error() && it->second.sendings == 1) {
-    confirmed(asked.sent);
-  }
-  if (reply.is_text() && reply.text == "QUEUED") return;
-  decide(asked.req, std::move(reply));
 }
 
 // ["cleat", kind, name, req or "", map]
@@ -393,15 +308,6 @@ void Session::on_push(Reply push) {
   const std::string req = push.items[3].text;
   if ((kind == "granted" || kind == "refused") && requests_.contains(req)) return decide(req, std::move(push));
   notices_.push_back({.kind = Notice::Kind::kPush, .reply = std::move(push)});
-}
-
-void Session::decide(const std::string& req, Reply reply) {
-  const auto it = requests_.find(req);
-  notices_.push_back({.kind = Notice::Kind::kAnswered,
-                      .req = req,
-                      .reply = std::move(reply),
-                      .first_sent = it->second.first_sent.value_or(TimePoint{})});
-  forget(it);
 }
 
 void Session::drop(std::string why) {

@@ -104,6 +104,9 @@ class Session {
     bool maybe_done = false;  // a sending of it went unanswered, or was answered UNKNOWN
   };
 
+  // Not decided by the log: the same request may be sent again.
+  static bool may_be_repeated(const Reply& reply);
+
   void send(Kind kind, const Words& words, TimePoint now, std::string req = {});
   void send_requests(TimePoint now);
   void attach(TimePoint now);

@@ -13,7 +13,6 @@ namespace {
 // Of what waits, so that a push is recognised. A token's second request joins the first one and is answered under its
 // REQ, which may be another process's: so all have the same.
 constexpr auto kReq = "token";
-constexpr milliseconds kLongestWait{31'536'000'000};  // the service's own limit
 constexpr milliseconds kAnswerOnTheWay{250};
 constexpr milliseconds kLeastPatience{1'000};
 
