@@ -71,9 +71,11 @@ void EventLoop::turn(bool may_wait) {
   auto ready = wait(may_wait);
   if (members_) members_->begin_turn(clock_.mono_us());
   service_.begin_turn();
+  size_t taken = 0;
   for (int looks = 1; !ready.empty(); ++looks) {
     take(ready);
-    if (looks == kLooksATurn || ready.size() >= service_.connections()) break;
+    taken += ready.size();
+    if (looks == kLooksATurn || ready.size() >= service_.connections() || taken >= net::Poller::kMostReady) break;
     ready = poller_.wait(0);
   }
   bool input_left = ready.size() == net::Poller::kMostReady;
