@@ -49,7 +49,12 @@ std::string variable_of(std::string_view setting) {
   return name;
 }
 
-// Whether all that is not ASCII stands in quotes or a comment. No settings need more than one line.
+bool is_bare(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("_-+.=:,[] \t\r").find(c) != std::string_view::npos;
+}
+
+// Whether outside of quotes and comments there is only what keys, numbers and lists are made of.
 bool plain_outside_of_quotes(std::string_view line) {
   char quote = 0;
   for (size_t i = 0; i < line.size(); ++i) {
@@ -61,19 +66,24 @@ bool plain_outside_of_quotes(std::string_view line) {
       return true;
     } else if (c == '"' || c == '\'') {
       quote = c;
-    } else if (static_cast<unsigned char>(c) >= 0x80) {
+    } else if (!is_bare(c)) {
       return false;
     }
   }
   return true;
 }
 
+bool begins_table(std::string_view line) {
+  const size_t first = line.find_first_not_of(" \t");
+  return first != std::string_view::npos && line[first] == '[';
+}
+
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < ' ' && c != '\t' && c != '\r';
 }
 
-// toml++ 3.3 has undefined behaviour, or ends the process, when it meets certain letters and control characters where
-// only white space or a key may be, and behind texts of several lines that can't be told from here.
+// toml++ 3.3 has undefined behaviour, or ends the process, when certain characters stand where a key or white space may
+// be. So only what settings need reaches it.
 base::Status check_file(const std::string& path) {
   std::ifstream file(path);
   std::string line;
@@ -83,9 +93,9 @@ base::Status check_file(const std::string& path) {
       return invalid(fmt::format("{}:{}: this line has a control character", path, number));
     if (line.find("\"\"\"") != std::string::npos || line.find("'''") != std::string::npos)
       return invalid(fmt::format("{}:{}: a value has one line, in single or double quotes", path, number));
+    if (begins_table(line)) return invalid(fmt::format("{}:{}: settings stand in no table", path, number));
     if (!plain_outside_of_quotes(line))
-      return invalid(
-          fmt::format("{}:{}: text with other than plain ASCII characters must stand in quotes", path, number));
+      return invalid(fmt::format("{}:{}: text other than numbers, true and false must stand in quotes", path, number));
   }
   return {};
 }

@@ -148,10 +148,12 @@ TEST(Settings, FileHasOtherLettersInQuotesOnly) {
   // fuzz/corpus/settings_fuzz/letter_without_quotes: such a letter was undefined behaviour in toml++.
   const TomlFile bare("listen = \"\"\nname = \xd1\xb1\n");
   EXPECT_EQ(settings_of_file(bare.path()).status().message(),
-            bare.path() + ":2: text with other than plain ASCII characters must stand in quotes");
+            bare.path() + ":2: text other than numbers, true and false must stand in quotes");
   const TomlFile control(std::string("[\0me = 1\n", 9));
   EXPECT_EQ(settings_of_file(control.path()).status().message(),
             control.path() + ":1: this line has a control character");
+  const TomlFile table("\n [ >\n");
+  EXPECT_EQ(settings_of_file(table.path()).status().message(), table.path() + ":2: settings stand in no table");
   const TomlFile lines("data = '''\n''' \xd1\xb1\n");
   EXPECT_EQ(settings_of_file(lines.path()).status().message(),
             lines.path() + ":1: a value has one line, in single or double quotes");
