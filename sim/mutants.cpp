@@ -75,7 +75,7 @@ Caught hunt(const Mutant& m, uint64_t seeds) {
 class Hunters {
  public:
   explicit Hunters(const Hunt& hunt) : hunt_(hunt) {
-    fmt::print("{:<30}{:<12}{:>7}{:>8}  {}\n", "broken variant", "hunted with", "seeds", "s", "caught by");
+    fmt::print("{:<33}{:<12}{:>7}{:>8}  {}\n", "broken variant", "hunted with", "seeds", "s", "caught by");
     std::fflush(stdout);
   }
 
@@ -130,7 +130,7 @@ class Hunters {
     const std::string with = r.mutant->binary != nullptr ? "unit tests"
                              : r.mutant->members > 0     ? fmt::format("{} members", r.mutant->members)
                                                          : "one node";
-    fmt::print("{:<30}{:<12}{:>7}{:>8.1f}  {}\n", r.mutant->name, with, seeds, seconds(r.begun),
+    fmt::print("{:<33}{:<12}{:>7}{:>8.1f}  {}\n", r.mutant->name, with, seeds, seconds(r.begun),
                by.empty() ? "NOTHING: it survived" : by.substr(0, 150));
     std::fflush(stdout);
   }

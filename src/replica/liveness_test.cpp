@@ -79,6 +79,7 @@ TEST(Liveness, AnExpireNeedsAProofBegunAfterTheSilenceWasSeen) {
   EXPECT_EQ(m.collect(2002, 4), 1u);
   m.liveness.proposed(9);
   EXPECT_EQ(m.liveness.counters().expires, 1u);
+  EXPECT_TRUE(m.liveness.barred(m.session, *m.machine.session_state(m.session), 8)) << "its end is on its way";
 }
 
 TEST(Liveness, OneHeardAfterItsTicketIsReprieved) {
