@@ -95,7 +95,7 @@ void Server::start() {
     world_.say(fmt::format("the build of member {} knows feature level {}", self_.member, level_));
   }
   // It died in a turn that ends only now.
-  if (!alone() && world_.now_us < busy_until_us_) return world_.at(busy_until_us_, [this] { start(); });
+  if (world_.now_us < busy_until_us_) return world_.at(busy_until_us_, [this] { start(); });
   std::filesystem::create_directories(dir_);
   disk_->fail_syncs(false);
   failing_ = false;
@@ -177,7 +177,7 @@ void Server::crash(bool in_a_write) {
 
 // A turn is one event here although it takes time: nothing befalls the node before the end of what it did in it.
 bool Server::dies_later(std::function<void()> die) {
-  if (alone() || world_.now_us >= busy_until_us_ || disk_->stopped()) return false;
+  if (world_.now_us >= busy_until_us_ || disk_->stopped()) return false;
   dying_ = true;
   world_.at(busy_until_us_, [die = std::move(die), life = life_, this] {
     if (life == life_ && dying_) die();
@@ -199,6 +199,7 @@ void Server::kill() {
 }
 
 bool Server::meets_rot() {
+  busy_until_us_ = world_.now_us;
   kill();
   for (int i = 0; i < 4 && !world_.failed(); ++i) {
     if (try_open_with_rot()) return world_.over = true;

@@ -102,6 +102,7 @@ class Server : public replica::Clock, private replica::Listener, private replica
     uint64_t told_term = 0;   // in which term the log was told
     uint64_t run_term = 0;    // in which term the run was taken
     int64_t run_since_us = 0, held_since_us = -1;
+    int64_t run_awake_us = 0;  // when the run was taken, in time in which the server could listen
   };
   struct PeerInput {
     enum class Kind : uint8_t { kMessage, kUp, kDown } kind;

@@ -82,6 +82,7 @@ void Server::feed_run(uint64_t id, Connection& c) {
   c.held_since_us = -1;
   c.run_term = replica_->term();
   c.run_since_us = world_.now_us;
+  c.run_awake_us = static_cast<int64_t>(awake_us_);
   while (!c.queue.empty() && c.queue.front().kind == Kind::kCommand) {
     Request& r = c.queue.front();
     const lock::Command command = complete(c, r);
@@ -220,7 +221,7 @@ void Server::on_outcome(const lock::Outcome& o) {
   if (o.result == lock::Result::kOpened || o.result == lock::Result::kAttached) {
     c.session = o.session.value;
     c.epoch = o.session_epoch;
-    if (alone()) heard(c.session, static_cast<int64_t>(awake_us_));  // else it came some time before this
+    if (alone()) heard(c.session, c.run_awake_us);  // else it came some time before this
   }
   if (o.verb == lock::Verb::kCloseSession && o.result == lock::Result::kDone) c.session = 0;
   if (request.c.by == lock::By::kImplicit && o.session) c.implicit = o.session.value;
