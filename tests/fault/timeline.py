@@ -112,9 +112,9 @@ def draw_rates(drawing, operations):
 
 
 def nice(value):
-    """The next of 1, 2, 5, 10, 20, ..."""
+    """The next round number."""
     power = 10 ** math.floor(math.log10(max(value, 1)))
-    return next(power * step for step in (1, 2, 5, 10) if power * step >= value)
+    return next(power * step for step in (1, 2, 3, 4, 6, 8, 10) if power * step >= value)
 
 
 def draw_latency(drawing, operations):
