@@ -54,7 +54,8 @@ bool is_bare(char c) {
          std::string_view("_-+.=:,[] \t\r").find(c) != std::string_view::npos;
 }
 
-// Whether outside of quotes and comments there is only what keys, numbers and lists are made of.
+// Whether quotes begin where a word may, and end, and outside of them and of comments there is only what keys, numbers
+// and lists are made of.
 bool plain_outside_of_quotes(std::string_view line) {
   char quote = 0;
   for (size_t i = 0; i < line.size(); ++i) {
@@ -65,12 +66,13 @@ bool plain_outside_of_quotes(std::string_view line) {
     } else if (c == '#') {
       return true;
     } else if (c == '"' || c == '\'') {
+      if (i > 0 && std::string_view(" \t=,[.").find(line[i - 1]) == std::string_view::npos) return false;
       quote = c;
     } else if (!is_bare(c)) {
       return false;
     }
   }
-  return true;
+  return quote == 0;
 }
 
 bool begins_table(std::string_view line) {

@@ -152,6 +152,10 @@ TEST(Settings, FileHasOtherLettersInQuotesOnly) {
   const TomlFile control(std::string("[\0me = 1\n", 9));
   EXPECT_EQ(settings_of_file(control.path()).status().message(),
             control.path() + ":1: this line has a control character");
+  for (const char* text : {"us =1:R245\"_\xcf\xa4\n", "us = 1\"\xcf\xa4\"\n", "name = \"\xcf\xa4\n"}) {
+    const TomlFile quoted(text);
+    EXPECT_THAT(settings_of_file(quoted.path()).status().message(), HasSubstr(":1: text other than numbers"));
+  }
   const TomlFile table("\n [ >\n");
   EXPECT_EQ(settings_of_file(table.path()).status().message(), table.path() + ":2: settings stand in no table");
   const TomlFile lines("data = '''\n''' \xd1\xb1\n");
