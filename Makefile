@@ -72,7 +72,7 @@ fault: ## real members killed, stopped, cut off, with disks and clocks that ail,
 
 mutants: ## build the broken variants; each must be caught
 	@tools/install_deps.sh build test
-	@tools/build.sh build/mutants cleat_sim replica_test server_test client_test auditor -- -DCLEAT_MUTANTS=ON
+	@tools/build.sh build/mutants cleat_sim raft_test replica_test server_test client_test auditor -- -DCLEAT_MUTANTS=ON
 	@build/mutants/auditor --all-mutants
 	@build/mutants/cleat_sim --mutants --jobs $(JOBS)
 

@@ -114,7 +114,6 @@ void Pump::peer_up(uint32_t member, uint32_t boot, uint32_t level) {
   commits_.forget(member);
   tell_state(member);
   // What was under way on the connection before this one may be lost.
-  if (base::mutant("forward_not_repeated")) return;
   if (member == leader_ && phase_ == Phase::kFollowing && forwards_.any()) {
     ++status_.forwards_again;
     forwards_.again(term_, now_us_, [&](const std::string& m) { options_.outbox->send(member, m); });

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/mutant.hpp"
 #include "replica/image.hpp"
 
 namespace cleat::server {
@@ -50,7 +49,7 @@ Status load_log(const std::string& dir, Survivor& out) {
   }
   out.index = std::max(out.index, read->last);
   out.undecided = out.index - std::min(out.index, read->commit);
-  if (!base::mutant("recover_without_lock")) out.lock = std::move(read->lock);
+  out.lock = std::move(read->lock);
   return {};
 }
 
