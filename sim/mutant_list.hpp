@@ -78,7 +78,7 @@ inline constexpr Mutant kMutants[] = {
      "Liveness.*"},
     {"own_expire_ignored", "the same with the session's end", 0, "replica_test", "Liveness.*"},
     {"heard_kept", "what an earlier term heard counts in this one", 0, "replica_test", "*"},
-    {"hung_up_ignored", "a LOCK is done whose connection was closed behind it", 0, "server_test", "EventLoop.*"},
+    {"hung_up_ignored", "a LOCK is done whose connection was closed behind it", 0, "server_test", "EventLoopTest.*"},
     {"library_ignores_max_hold", "the library forgets MAXHOLD", 0, "client_test", "HoldBelief.*"},
     {"library_renew_shortens", "the library believes less after a RENEW", 0, "client_test", "HoldBelief.*"},
     {"library_believes_until_unlocked", "the library believes until UNLOCK is answered", 0, "client_test",
