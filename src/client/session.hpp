@@ -61,8 +61,9 @@ class Session {
   // a reconnect, UNKNOWN or NOQUORUM, until it is decided or `deadline` (none: for ever) has passed; `req` must not be
   // used twice. QUEUED is no decision: the push is. A refusal is one, and never retried.
   void request(std::string req, Words words, TimePoint now, std::optional<TimePoint> deadline = std::nullopt);
-  // Nobody wants it any more. True: it was never sent and is forgotten. False: it is repeated until decided, as ever,
-  // but with a CANCEL behind it, so that it does not go on waiting.
+  // Nobody wants it any more. True: it was never sent and is forgotten. False: it is decided, and a notice of that may
+  // be on its way to the user; or it is repeated until then, as ever, but with a CANCEL behind it, so that it does not
+  // go on waiting.
   bool give_up(const std::string& req, TimePoint now);
   // The session's belief ends now, its CLOSE goes out behind the requests that are still open.
   void close(TimePoint now);

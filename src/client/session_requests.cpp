@@ -24,7 +24,7 @@ void Session::request(std::string req, Words words, TimePoint now, std::optional
 
 bool Session::give_up(const std::string& req, TimePoint now) {
   const auto it = requests_.find(req);
-  if (it == requests_.end()) return true;
+  if (it == requests_.end()) return false;  // decided: a notice tells
   if (!it->second.first_sent) {
     forget(it);
     return true;

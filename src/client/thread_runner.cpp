@@ -97,25 +97,27 @@ void ThreadRunner::hand_back() {
 }
 
 void ThreadRunner::send() noexcept {
-  if (!take_over(false)) return wake();
   const Undisturbed here;
+  if (!take_over(false)) return wake();
   engine_->send_releases();
   hand_back();
 }
 
+bool ThreadRunner::drive_until(const std::atomic<int>& done) {
+  const Undisturbed here;
+  if (!take_over(true)) return false;
+  const TimePoint until = clock_->now() + kMoment;
+  engine_->receive();
+  for (turn(); done.load(std::memory_order_acquire) == 0 && clock_->now() < until; turn()) wait(kMoment);
+  hand_back();
+  return true;
+}
+
 void ThreadRunner::await(const Attempt& attempt, bool must_wake) {
-  const auto done = [&attempt] { return attempt.done.load(std::memory_order_acquire) != 0; };
-  const bool drives = take_over(true);
-  if (drives) {
-    const Undisturbed here;
-    const TimePoint until = clock_->now() + kMoment;
-    engine_->receive();
-    for (turn(); !done() && clock_->now() < until; turn()) wait(kMoment);
-    hand_back();
-    if (done()) return;
-  }
+  const bool drove = drive_until(attempt.done);
+  if (attempt.done.load(std::memory_order_acquire) != 0) return;
   awaited_ = true;
-  if (!drives && must_wake) wake();
+  if (!drove && must_wake) wake();
   attempt.done.wait(0, std::memory_order_acquire);
 }
 

@@ -37,6 +37,7 @@ class ThreadRunner final : public Runner {
   void stand_by();
   bool take_over(bool to_wait);  // false: somebody drives, or is about to
   void hand_back();
+  bool drive_until(const std::atomic<int>& done);  // or for a moment; false: could not take over
   void turn() noexcept;
   void wait(std::chrono::milliseconds limit);  // negative: none
 
