@@ -430,6 +430,26 @@ TEST(Durability, CompactionKeepsFewFilesAndRewritesNothing) {
   }
 }
 
+// What a life writes is less than what its compaction keeps.
+TEST(Durability, CompactionKeepsFewFilesOfAMemberThatIsOftenStarted) {
+  TempDir dir(kMemory);
+  Options o = one_voter(dir);
+  Applied applied;
+  size_t most = 0;
+  for (int life = 0; life < 30; ++life) {
+    auto group = testing::open(o);
+    for (int i = 0; i < 800; ++i) {
+      propose(*group, std::string(1000, 'x'));
+      drain(*group, &applied);
+    }
+    o.snapshot = SnapshotMark{applied.last(), group->status().term, group->members()};
+    ASSERT_TRUE(group->compact(*o.snapshot, std::max<uint64_t>(1502, applied.last()) - 1500).ok());
+    group->purge().run();
+    most = std::max(most, count_files(o));
+  }
+  EXPECT_LE(most, 16u);
+}
+
 TEST(Durability, StateRecordGoldenBytes) {
   TempDir dir(kMemory);
   const Options o = one_voter(dir);

@@ -22,6 +22,8 @@ pub struct Fs {
     kind: Kind,
     /// Number of the log file that is written now, seen from the names that raft-engine creates.
     active_seq: AtomicU64,
+    /// Of the log file that was read last; 0: it was no such file.
+    last_read: Arc<AtomicU64>,
 }
 
 enum Kind {
@@ -60,6 +62,13 @@ pub struct RealFile {
 pub struct Cursor {
     file: Arc<FsFile>,
     offset: usize,
+    last_read: Arc<AtomicU64>,
+}
+
+/// The number of a log file; 0: it is none.
+pub fn log_seq(path: &Path) -> u64 {
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("");
+    name.strip_suffix(".raftlog").and_then(|s| s.parse().ok()).unwrap_or(0)
 }
 
 pub fn is_no_space(e: &io::Error) -> bool {
@@ -76,12 +85,12 @@ fn stop(what: &str, path: &Path, e: &io::Error) -> ! {
 impl Fs {
     pub fn real(fill_to: usize) -> Fs {
         let real = Real { recovering: AtomicBool::new(true), fill_to, ..Default::default() };
-        Fs { kind: Kind::Real(Arc::new(real)), active_seq: AtomicU64::new(0) }
+        Fs { kind: Kind::Real(Arc::new(real)), active_seq: AtomicU64::new(0), last_read: Arc::default() }
     }
 
     pub fn virtual_disk(disk: Arc<Disk>) -> Fs {
         let generation = disk.generation();
-        Fs { kind: Kind::Virtual(disk, generation), active_seq: AtomicU64::new(0) }
+        Fs { kind: Kind::Virtual(disk, generation), active_seq: AtomicU64::new(0), last_read: Arc::default() }
     }
 
     pub fn stopped(&self) -> bool {
@@ -90,6 +99,11 @@ impl Fs {
 
     pub fn active_seq(&self) -> u64 {
         self.active_seq.load(Ordering::Acquire)
+    }
+
+    /// The number of the log file that was read last; 0: it was another file.
+    pub fn last_read(&self) -> u64 {
+        self.last_read.load(Ordering::Acquire)
     }
 
     /// The log is whole: what was cut was a torn tail and stays cut. Syncs the files reserved for later, which
@@ -134,10 +148,7 @@ impl Fs {
     }
 
     fn note(&self, path: &Path) {
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("");
-        if let Some(seq) = name.strip_suffix(".raftlog").and_then(|s| s.parse().ok()) {
-            self.active_seq.fetch_max(seq, Ordering::AcqRel);
-        }
+        self.active_seq.fetch_max(log_seq(path), Ordering::AcqRel);
     }
 }
 
@@ -190,11 +201,11 @@ impl FileSystem for Fs {
     }
 
     fn new_reader(&self, handle: Arc<FsFile>) -> io::Result<Cursor> {
-        Ok(Cursor { file: handle, offset: 0 })
+        Ok(Cursor { file: handle, offset: 0, last_read: self.last_read.clone() })
     }
 
     fn new_writer(&self, handle: Arc<FsFile>) -> io::Result<Cursor> {
-        Ok(Cursor { file: handle, offset: 0 })
+        Ok(Cursor { file: handle, offset: 0, last_read: self.last_read.clone() })
     }
 }
 
@@ -253,6 +264,13 @@ impl RealFile {
 }
 
 impl FsFile {
+    fn log_seq(&self) -> u64 {
+        match self {
+            FsFile::Virtual(v) => v.log_seq,
+            FsFile::Real(r) => log_seq(&r.path),
+        }
+    }
+
     pub fn read_at(&self, offset: usize, buf: &mut [u8]) -> io::Result<usize> {
         match self {
             FsFile::Virtual(v) => Ok(v.read_at(offset, buf)),
@@ -317,6 +335,7 @@ impl Handle for FsFile {
 
 impl Read for Cursor {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.last_read.store(self.file.log_seq(), Ordering::Release);
         let n = self.file.read_at(self.offset, buf)?;
         self.offset += n;
         Ok(n)

@@ -5,6 +5,7 @@ mod abi_disk;
 mod abi_members;
 mod abi_ready;
 mod bound;
+mod files;
 mod filter;
 mod fs;
 mod group;

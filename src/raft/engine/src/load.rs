@@ -6,6 +6,7 @@ use raft::eraftpb::ConfState;
 use raft_engine::Engine;
 
 use crate::bound::Bound;
+use crate::files::Files;
 use crate::fs::Fs;
 use crate::hooks;
 use crate::log::{damaged, fail, EntryExt, Failure, Settings, Visit, Why};
@@ -14,6 +15,7 @@ use crate::record::{self, State};
 pub struct Loaded {
     pub state: State,
     pub last: u64,
+    pub files: Files,
     /// The log ends before the snapshot (or contradicts it): begin again at the snapshot.
     pub start_over: bool,
 }
@@ -21,6 +23,7 @@ pub struct Loaded {
 pub fn load(
     s: &Settings,
     engine: &Engine<Fs>,
+    fs: &Fs,
     bound: &Bound,
     new_bound: bool,
     visit: Visit,
@@ -33,7 +36,7 @@ pub fn load(
         if bound.index > 0 && !s.ignore_bound {
             return damaged(s, &format!("it is empty, but entry {} was on disk", bound.index));
         }
-        return Ok(Loaded { state: fresh(s), last: fresh(s).cut_index, start_over: false });
+        return Ok(Loaded { state: fresh(s), last: fresh(s).cut_index, files: Files::default(), start_over: false });
     };
     let mut state = match State::decode(&raw) {
         Ok(state) => state,
@@ -61,14 +64,14 @@ pub fn load(
         return damaged(s, &format!("it ends at entry {last}, but entry {} was committed", state.commit));
     }
     let mut snap_matches = true;
-    verify(s, engine, &state, last, &mut |state, e| {
+    let files = verify(s, engine, fs, &state, last, &mut |state, e| {
         if let Some((index, term, _)) = &s.snapshot {
             snap_matches &= e.index != *index || e.term == *term;
         }
         visit(state, e);
     })?;
     let start_over = take_snapshot(s, &mut state, last, snap_matches)?;
-    Ok(Loaded { last: if start_over { state.snap_index } else { last }, state, start_over })
+    Ok(Loaded { last: if start_over { state.snap_index } else { last }, state, files, start_over })
 }
 
 fn fresh(s: &Settings) -> State {
@@ -90,10 +93,18 @@ fn fresh(s: &Settings) -> State {
 }
 
 /// Reads the whole log: raft-engine itself checks only the last batch of each file.
-fn verify(s: &Settings, engine: &Engine<Fs>, state: &State, last: u64, visit: Visit) -> Result<(), Failure> {
+fn verify(
+    s: &Settings,
+    engine: &Engine<Fs>,
+    fs: &Fs,
+    state: &State,
+    last: u64,
+    visit: Visit,
+) -> Result<Files, Failure> {
     const CHUNK: u64 = 1024;
     let (mut next, mut term) = (state.cut_index + 1, state.cut_term);
     let mut chunk = Vec::new();
+    let mut files = Files::default();
     while next <= last {
         chunk.clear();
         let to = (next + CHUNK).min(last + 1);
@@ -104,6 +115,11 @@ fn verify(s: &Settings, engine: &Engine<Fs>, state: &State, last: u64, visit: Vi
             std::thread::scope(|t| t.spawn(fetch).join().expect("a read does not panic"))
         } else {
             fetch()
+        };
+        let another = fs.last_read() != files.newest() || files.newest() == 0;
+        let fetched = match fetched {
+            Ok(n) if another => locate(engine, fs, s.group, next, next + n as u64, &mut files),
+            other => other.map(|_| ()),
         };
         if let Err(e) = fetched {
             return damaged(s, &format!("an entry between {next} and {} cannot be read: {e}", to - 1));
@@ -117,7 +133,22 @@ fn verify(s: &Settings, engine: &Engine<Fs>, state: &State, last: u64, visit: Vi
             visit(state, e);
         }
     }
-    Ok(())
+    Ok(files)
+}
+
+/// Finds the file of each of these entries: the one that is read for it, or was for the one before out of the same block.
+/// On a thread of its own, for which raft-engine has no block at hand when it begins.
+fn locate(engine: &Engine<Fs>, fs: &Fs, group: u64, from: u64, to: u64, files: &mut Files) -> raft_engine::Result<()> {
+    let each = || {
+        let mut one = Vec::new();
+        for index in from..to {
+            one.clear();
+            engine.fetch_entries_to::<EntryExt>(group, index, index + 1, None, &mut one)?;
+            files.found(fs.last_read(), index);
+        }
+        Ok(())
+    };
+    std::thread::scope(|t| t.spawn(each).join().expect("a read does not panic"))
 }
 
 /// Compares the snapshot that the caller restored with the log. True: the log is replaced by it.

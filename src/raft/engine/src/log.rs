@@ -1,7 +1,6 @@
 //! The durable half of a group: entries, state record and lower bound. Every write goes through here, in order, under
 //! one lock, so a Ready may be persisted on another thread than the one that drives Raft.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::io::AsRawFd;
@@ -13,6 +12,7 @@ use raft::eraftpb::{Entry, HardState, Snapshot};
 use raft_engine::{Command, Config, Engine, LogBatch, MessageExt, ReadableSize, RecoveryMode};
 
 use crate::bound::{Bound, Found};
+use crate::files::Files;
 use crate::fs::{is_no_space, Fs};
 use crate::hooks;
 use crate::load::{load, Loaded};
@@ -79,10 +79,7 @@ struct Inner {
     state: State,
     bound: Bound,
     last: u64,
-    /// Log files since the start, with the first entry written to each; entries that recovery found stand in no file
-    /// known to us and count as lying in the oldest.
-    files: VecDeque<(u64, u64)>,
-    recovered_last: u64,
+    files: Files,
 }
 
 const HELP: &str = "Nothing was changed. Restore the directory from a backup or, if this is one member of a cluster, remove it and add it again with an empty directory";
@@ -230,12 +227,12 @@ fn load_engine(s: &Settings, fs: &Arc<Fs>, visit: Visit) -> Result<(Engine<Fs>, 
         }
         Err(e) => return damaged(s, &e.to_string()),
     };
-    let loaded = load(s, &engine, &bound, matches!(found, Found::New), visit)?;
+    let loaded = load(s, &engine, fs, &bound, matches!(found, Found::New), visit)?;
     Ok((engine, bound, loaded))
 }
 
 fn open_locked(s: &Settings, fs: Arc<Fs>, lock: File, visit: Visit) -> Result<(Log, State), Failure> {
-    let (engine, bound, loaded) = load_engine(s, &fs, visit)?;
+    let (engine, bound, mut loaded) = load_engine(s, &fs, visit)?;
     if let Err(e) = fs.recovered() {
         return fail(Why::Io, format!("cannot sync the log files in {}: {e}", s.dir.display()));
     }
@@ -244,8 +241,7 @@ fn open_locked(s: &Settings, fs: Arc<Fs>, lock: File, visit: Visit) -> Result<(L
         state: State::default(),
         bound,
         last: loaded.last,
-        files: VecDeque::new(),
-        recovered_last: loaded.last,
+        files: std::mem::take(&mut loaded.files),
     };
     let log = Log {
         engine,
@@ -313,9 +309,7 @@ impl Log {
         state.commit = state.commit.max(commit);
         state.conf = conf;
         self.write(&mut inner, state, Some(cut.0 + 1), &[])?;
-        while inner.files.len() > 1 && inner.files[1].1 <= cut.0 + 1 {
-            inner.files.pop_front();
-        }
+        inner.files.cut(cut.0 + 1);
         Ok(())
     }
 
@@ -328,7 +322,6 @@ impl Log {
         inner.batch.add_command(self.group, Command::Clean);
         self.commit(inner, &first, last)?;
         inner.files.clear();
-        inner.recovered_last = 0;
         if entries.is_empty() {
             return Ok(());
         }
@@ -346,7 +339,7 @@ impl Log {
         }
         self.commit(inner, &state, last)?;
         if let Some(e) = entries.first() {
-            note_file(inner, self.fs.active_seq(), e.index);
+            inner.files.wrote(self.fs.active_seq(), e.index);
         }
         Ok(())
     }
@@ -414,39 +407,12 @@ impl Log {
         true
     }
 
-    /// What raft-engine's purge.rs decides, from outside: entries at or below the watermark (0.7 of the files) are
-    /// rewritten if they are few, or if they block the oldest files for long.
     fn would_rewrite(&self) -> bool {
-        const MANY: u64 = 32;
         let files = (self.engine.get_used_size() as u64 / self.file_bytes).saturating_sub(1);
         if files < 2 || files * self.file_bytes <= self.purge_bytes {
             return false;
         }
         let inner = self.lock();
-        let kept_from = inner.state.cut_index + 1;
-        if inner.recovered_last >= kept_from {
-            return true;
-        }
-        let active = self.fs.active_seq();
-        let oldest = active + 1 - files;
-        let watermark = (oldest + files * 7 / 10).min(active - 1);
-        let force = (oldest + files / 5).min(active - 1);
-        let begin = inner.files.iter().rev().find(|f| f.1 <= kept_from).or(inner.files.front());
-        let Some(&(begin, _)) = begin else { return false };
-        if begin > watermark || inner.last < kept_from {
-            return false;
-        }
-        let after = inner.files.iter().find(|f| f.0 > watermark).map_or(inner.last + 1, |f| f.1);
-        after.saturating_sub(kept_from) <= MANY || begin < force
-    }
-}
-
-fn note_file(inner: &mut Inner, seq: u64, first: u64) {
-    inner.recovered_last = inner.recovered_last.min(first - 1);
-    while inner.files.back().is_some_and(|f| f.1 >= first) {
-        inner.files.pop_back();
-    }
-    if inner.files.back().map_or(true, |f| f.0 < seq) {
-        inner.files.push_back((seq, first));
+        inner.files.would_be_rewritten(inner.state.cut_index + 1, inner.last, self.fs.active_seq(), files)
     }
 }

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::fs::log_seq;
+
 const SECTOR: usize = 512;
 
 #[derive(Default)]
@@ -54,6 +56,7 @@ pub struct VFile {
     disk: Arc<Disk>,
     file: Arc<Mutex<File>>,
     generation: u64,
+    pub log_seq: u64,
 }
 
 /// splitmix64: small, seeded, and the same everywhere.
@@ -201,9 +204,9 @@ impl Disk {
 
     pub fn open(self: &Arc<Self>, path: &Path, generation: u64) -> io::Result<VFile> {
         match self.lock().files.get(path) {
-            Some(f) => Ok(VFile { disk: self.clone(), file: f.clone(), generation }),
+            Some(f) => Ok(VFile { disk: self.clone(), file: f.clone(), generation, log_seq: log_seq(path) }),
             None if generation != self.generation() || self.stopped() => {
-                Ok(VFile { disk: self.clone(), file: Arc::default(), generation })
+                Ok(VFile { disk: self.clone(), file: Arc::default(), generation, log_seq: log_seq(path) })
             }
             None => Err(io::Error::from_raw_os_error(libc::ENOENT)),
         }
@@ -212,11 +215,11 @@ impl Disk {
     pub fn create(self: &Arc<Self>, path: &Path, generation: u64) -> io::Result<VFile> {
         let mut inner = self.lock();
         if self.dies(generation) {
-            return Ok(VFile { disk: self.clone(), file: Arc::default(), generation });
+            return Ok(VFile { disk: self.clone(), file: Arc::default(), generation, log_seq: log_seq(path) });
         }
         std::fs::OpenOptions::new().create(true).append(true).open(path)?;
         let file = inner.files.entry(path.to_path_buf()).or_default().clone();
-        Ok(VFile { disk: self.clone(), file, generation })
+        Ok(VFile { disk: self.clone(), file, generation, log_seq: log_seq(path) })
     }
 
     pub fn delete(&self, path: &Path, generation: u64) -> io::Result<()> {
