@@ -130,7 +130,8 @@ Outcome Asker::ask(const Try& one_try, Effort effort, TimePoint deadline) {
     if (there.ok()) {
       contact = true;
       out.answer = one_try(limit_of_a_try(deadline, true));
-      if (!undecided(out.answer)) return out;
+      const bool no_room = out.answer.ok() && out.answer->error_code() == "DISKFULL";
+      if (!undecided(out.answer) && !(no_room && out.maybe_done)) return out;  // no room tells nothing of a try before
       out.maybe_done |= !out.answer.ok() || out.answer->error_code() == "UNKNOWN";
       if (out.answer.ok()) told = *out.answer;
     } else {

@@ -230,6 +230,34 @@ TEST_F(FailoverTest, WhatWasAnsweredUnknownOnceMayBeDone) {
   EXPECT_TRUE(notice().maybe_done);
 }
 
+TEST_F(FailoverTest, NoRoomForARepetitionIsNoAnswerToTheFirstSending) {
+  open();
+  session.request("1", {"LOCK", "a"}, now, now + 10s);
+  sent();
+  lose();
+  attach();
+  answer(kAlive);
+  sent();
+  answer("-DISKFULL make room\r\n");
+  answer(kAlone);
+  EXPECT_FALSE(session.next_notice());
+  now += 1s;
+  session.tick(now);
+  EXPECT_THAT(sent(), AllOf(HasSubstr("KEEPALIVE"), HasSubstr("LOCK")));
+  answer(kAlive);
+  answer(":7\r\n");
+  const Notice n = notice();
+  EXPECT_EQ(n.kind, Kind::kAnswered);
+  EXPECT_EQ(n.reply.integer, 7);
+}
+
+TEST_F(FailoverTest, NoRoomForTheOnlySendingIsAnAnswer) {
+  open();
+  session.request("1", {"LOCK", "a"}, now, now + 10s);
+  answer("-DISKFULL make room\r\n");
+  EXPECT_EQ(notice().kind, Kind::kAnswered);
+}
+
 TEST_F(FailoverTest, WhatWasNeverSentWasNotDone) {
   session.request("1", {"LOCK", "a"}, now, now + 1s);
   now += 1s;

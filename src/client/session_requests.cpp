@@ -61,7 +61,8 @@ void Session::send_cancel(const std::string& req, TimePoint now) {
 void Session::on_request(Reply reply, const InFlight& asked, TimePoint now) {
   const auto it = requests_.find(asked.req);
   if (it == requests_.end()) return;
-  if (may_be_repeated(reply)) {
+  // No room for this sending tells nothing of one before.
+  if (may_be_repeated(reply) || (it->second.maybe_done && reply.error_code() == "DISKFULL")) {
     it->second.outstanding = false;
     unsent_.emplace(it->second.order, asked.req);
     it->second.maybe_done |= reply.error_code() == "UNKNOWN";

@@ -59,6 +59,8 @@ class Machine {
   LocksPage locks(std::string_view prefix, LockState state, const Cursor&, uint32_t count) const;
   std::vector<HistoryView> history(std::string_view name, uint32_t count) const;  // newest last
   bool check(std::string_view name, base::Fence) const;
+  // It was done before, or stands in line: its REQ is kept, or its token has the name or waits for it.
+  bool knows(const Command&) const;
   std::optional<SessionView> session(base::SessionId) const;
   SessionsPage sessions(base::SessionId after, uint32_t count) const;                        // by rising id
   std::optional<SessionState> session_state(base::SessionId) const;                          // O(1), no allocation

@@ -177,6 +177,20 @@ bool Machine::check(std::string_view name, base::Fence fence) const {
   return found && fence && state_->find_fence(state_->names[found], fence);
 }
 
+bool Machine::knows(const Command& command) const {
+  const Core& c = *state_;
+  if (command.token.empty()) {
+    const Handle session = command.req.empty() ? 0 : c.find_session(command.session);
+    return session && c.find_req(c.sessions[session], command.req);
+  }
+  const Handle name = c.find_name(command.name);
+  if (!name) return false;
+  const Identity id{0, command.token};
+  std::vector<Handle> waiting;
+  c.waiters_of(c.names[name], id, waiting);
+  return !waiting.empty() || c.find_hold(c.names[name], id);
+}
+
 std::optional<SessionView> Machine::session(base::SessionId id) const {
   const Core& c = *state_;
   const Handle found = c.find_session(id);

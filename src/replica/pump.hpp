@@ -156,6 +156,7 @@ class Pump final : public Replica, private lock::Sink {
   void note_members();
   void install_snapshot(const raft::SnapshotMark&);
   // without leading (pump_follow.cpp)
+  bool takes_room(const lock::Command& c) const;
   bool can_forward() const { return leader_ != 0 && !alone() && peers_.is_up(leader_); }
   void forward_turn();
   void ask_keep_alives();

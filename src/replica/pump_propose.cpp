@@ -8,10 +8,6 @@
 namespace cleat::replica {
 namespace {
 
-bool takes_room(lock::Verb verb) {
-  return verb == lock::Verb::kLock || verb == lock::Verb::kOpenSession || verb == lock::Verb::kPut;
-}
-
 lock::Command command(lock::Verb verb) {
   lock::Command c;
   c.verb = verb;
@@ -34,15 +30,21 @@ Trouble Pump::busy() const {
   return blocked() || held_back_ ? Trouble::kNoQuorum : Trouble::kBusy;
 }
 
+// What is said again takes none: it was taken the first time, and its answer must not be another one now.
+bool Pump::takes_room(const lock::Command& c) const {
+  const bool may = c.verb == lock::Verb::kLock || c.verb == lock::Verb::kOpenSession || c.verb == lock::Verb::kPut;
+  return may && !machine_->knows(c);
+}
+
 Trouble Pump::add(const lock::Command& c) {
   if (stopped_ || (phase_ != Phase::kServing && !can_forward())) return Trouble::kNoQuorum;
   if (phase_ != Phase::kServing) {
     const PeerBook::Peer* leader = peers_.find(leader_);
-    if (leader != nullptr && leader->disk_full && takes_room(c.verb)) return Trouble::kDiskFull;
+    if (leader != nullptr && leader->disk_full && takes_room(c)) return Trouble::kDiskFull;
   } else {
     // Whoever is refused has been heard all the same.
     if (c.session && speaks_for(c) && !base::mutant("commands_not_heard")) heard_.push_back({c.session, 0});
-    if ((space_.is_short() || log_full_) && takes_room(c.verb)) return Trouble::kDiskFull;
+    if ((space_.is_short() || log_full_) && takes_room(c)) return Trouble::kDiskFull;
   }
   if (entry_.size() >= options_.max_entry_bytes) return busy();
   entry_.add(c);

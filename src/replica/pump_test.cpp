@@ -166,6 +166,7 @@ TEST(Pump, LittleSpaceRefusesNewLocksOnly) {
   node.files.set_capacity(500);
   node.run_ms(400);
   EXPECT_EQ(node.ask(1, Node::lock_token("b", "t", 60'000)), Trouble::kDiskFull);
+  EXPECT_EQ(node.ask(1, Node::lock_token("a", "t", 60'000)), Trouble::kNone) << "said again";
   lock::Command unlock;
   unlock.verb = lock::Verb::kUnlock;
   unlock.name = "a";

@@ -93,6 +93,33 @@ TEST(Sessions, ACommandRefusedForAFullDiskCountsAsHeard) {
   EXPECT_TRUE(node.heard.ended.empty());
 }
 
+TEST(Sessions, WhatIsSaidAgainOnAFullDiskGetsTheAnswerOfTheFirstTime) {
+  Node node;
+  node.start();
+  const auto s = node.open_session(60'000);
+  node.ask(1, Node::lock_token("a", "t", 600));
+  lock::Command c;
+  c.verb = lock::Verb::kLock;
+  c.by = lock::By::kExplicit;
+  c.session = s;
+  c.session_epoch = node.replica->machine().session_state(s)->epoch;
+  c.wait_ms = 60'000;
+  c.name = "a";
+  c.req = "1";
+  ASSERT_EQ(node.ask(1, c), Trouble::kNone);  // in line
+  node.run_ms(100);
+  node.files.set_capacity(500);
+  node.run_ms(300);
+  EXPECT_EQ(node.ask(2, c), Trouble::kNone);
+  c.req = "2";
+  EXPECT_EQ(node.ask(2, c), Trouble::kDiskFull);
+  node.run_ms(2'000);
+  ASSERT_FALSE(node.heard.outcomes.empty());
+  const auto& last = node.heard.outcomes.back();
+  EXPECT_EQ(last.result, lock::Result::kGranted);
+  EXPECT_EQ(last.connection, 2u) << "to whom said it last";
+}
+
 TEST(Sessions, AVoucherKeepsASessionAlive) {
   Node node;
   node.start();
