@@ -1,5 +1,6 @@
 #include "client/endpoint.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace cleat::client {
@@ -29,6 +30,10 @@ base::Result<Endpoint> parse_endpoint(std::string_view text) {
     port = colon == std::string_view::npos ? std::string_view{} : text.substr(colon);
   }
   if (out.host.empty()) return refuse("has no host");
+  const auto odd = [](unsigned char c) { return c <= ' ' || c == 0x7f || c == '[' || c == ']'; };
+  if (std::any_of(out.host.begin(), out.host.end(), odd)) {
+    return refuse("has a blank, a bracket or a control character in its host");
+  }
   if (port.empty()) return out;
   port.remove_prefix(1);
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);

@@ -23,6 +23,9 @@ TEST(Endpoint, ReadsWhatPeopleWrite) {
   EXPECT_EQ(read("a:7x"), "'a:7x' has no port from 1 to 65535" + hint);
   EXPECT_EQ(read("::1"), "'::1' has more than one colon" + hint);
   EXPECT_EQ(read("[::1"), "'[::1' has no closing ]" + hint);
+  for (const std::string odd : {"[[::1]", "a]", " a", "a\r"}) {
+    EXPECT_EQ(read(odd.c_str()), "'" + odd + "' has a blank, a bracket or a control character in its host" + hint);
+  }
   EXPECT_EQ(read("[::1]7"), "'[::1]7' has something other than :PORT behind the ]" + hint);
 }
 
