@@ -8,11 +8,15 @@
 
 namespace cleat::net {
 namespace {
+// All of it: inet_pton() reads up to a zero byte.
+bool is_numeric(int family, const std::string& host, void* out) {
+  return host.find('\0') == std::string::npos && inet_pton(family, host.c_str(), out) == 1;
+}
 bool is_ipv4(const std::string& host, in_addr& out) {
-  return inet_pton(AF_INET, host.c_str(), &out) == 1;
+  return is_numeric(AF_INET, host, &out);
 }
 bool is_ipv6(const std::string& host, in6_addr& out) {
-  return inet_pton(AF_INET6, host.c_str(), &out) == 1;
+  return is_numeric(AF_INET6, host, &out);
 }
 
 // Letters, digits, hyphens and dots as in RFC 1123; underscores too, since container networks use them. Digits and dots

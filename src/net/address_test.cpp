@@ -18,6 +18,8 @@ TEST(Address, RefusesWhatIsNone) {
                            "127.0.0.1:7x", "::1:7420", "[127.0.0.1]:1", "example.org:1", "256.0.0.1:1", ":7420"}) {
     EXPECT_FALSE(parse_address(text).ok()) << text;
   }
+  EXPECT_FALSE(parse_address(std::string_view("127.0.0.1\0x:1", 13)).ok());
+  EXPECT_FALSE(parse_named_address(std::string_view("[::1\0]:1", 8)).ok());
 }
 
 TEST(Address, TakesNamesWhereTheyAreAllowed) {
