@@ -1,5 +1,5 @@
 // The command line as data: what completion and man pages are made from, as --help is. describe() reads it from the
-// same declarations (options.cpp).
+// same declarations (options_grammar.cpp).
 #pragma once
 
 #include <string>
