@@ -122,8 +122,6 @@ class Campaign:
             self.watch_until(begin + at_s)
             self.make(list(together))
             self.place.heal()
-            if self.clients.failed():
-                raise AssertionError(self.clients.failed())
 
     def make(self, steps):
         """These at the same time; each ends when its time is over."""
@@ -146,7 +144,7 @@ class Campaign:
                             each.tick(time.monotonic() - began)
                             its.evidence = each.evidence() or its.evidence
                     self.show()
-                    time.sleep(TICK_S)
+                    self.clients.watch(TICK_S)
                 self.end_one(fault, made)
         finally:
             for _, fault, made in running:
@@ -175,7 +173,7 @@ class Campaign:
     def watch_until(self, until):
         while time.monotonic() < until:
             self.show()
-            time.sleep(TICK_S)
+            self.clients.watch(TICK_S)
 
     def show(self):
         if time.monotonic() - self.shown_s < SHOW_EVERY_S:

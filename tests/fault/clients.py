@@ -1,4 +1,6 @@
 """The programs that lock and write, in several languages, and the register that they write to: processes on the machine outside."""
+import os
+import select
 import signal
 import subprocess
 
@@ -84,6 +86,18 @@ class Clients:
         if self.register.poll() is not None:
             return "the register ended"
         return next(filter(None, (client.failed() for client in self.all.values())), None)
+
+    def watch(self, seconds):
+        """Until one of them ends, at most so long; fails if that was by itself."""
+        processes = [self.register, *(client.process for client in self.all.values())]
+        watched = [os.pidfd_open(process.pid) for process in processes if process.poll() is None]
+        try:
+            select.select(watched, [], [], seconds)
+        finally:
+            for each in watched:
+                os.close(each)
+        if self.failed():
+            raise AssertionError(self.failed())
 
     def finish(self):
         """Tells all to end; returns the names of those that did not, or not well."""

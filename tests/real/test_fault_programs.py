@@ -5,9 +5,10 @@ import pathlib
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
+
+from node import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.append(str(ROOT / "tests" / "fault"))
@@ -44,11 +45,8 @@ class Campaign:
         text = self.path(name).read_bytes() if self.path(name).exists() else b""
         return [json.loads(line) for line in text[:text.rfind(b"\n") + 1].splitlines()]
 
-    def wait_for(self, what, condition, seconds=60):
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, f"waited {seconds} s for {what}"
-            time.sleep(0.01)
+    def wait_for(self, what, condition):
+        wait_until(condition, 60, what)
 
     def returned(self, name, op, result):
         return sum(line["phase"] == "return" and (line["op"], line["result"]) == (op, result) for line in self.lines(name))
@@ -105,8 +103,9 @@ def test_one_who_believes_for_too_long_is_found_out(campaign):
         campaign.wait_for("it to stop", lambda: "State:\tT" in pathlib.Path(f"/proc/{process.pid}/status").read_text())
         if holds_now(campaign.lines(wrong)):
             break
+        noted = campaign.path(wrong).stat().st_size
         process.send_signal(signal.SIGCONT)
-        time.sleep(0.005)
+        campaign.wait_for("it to go on", lambda: campaign.path(wrong).stat().st_size > noted)
     process.kill()
     granted = campaign.returned(other, "lock", "ok")
     campaign.wait_for("a grant to the other", lambda: campaign.returned(other, "lock", "ok") > granted + 1)

@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
+#include <condition_variable>
 #include <cstdio>
 #include <fstream>
 #include <map>
+#include <mutex>
 #include <sstream>
 #include <stdexcept>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -21,7 +23,6 @@
 namespace cleat::campaign {
 namespace {
 
-using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 constexpr int64_t kEpochNs = 30'000'000'000;                                 // new names so often, in all clients alike
@@ -37,18 +38,19 @@ struct Settings {
 
 class Worker {
  public:
-  Worker(const Settings& settings, uint64_t number, Client& client, History& history)
+  Worker(const Settings& settings, uint64_t number, Client& client, History& history, std::stop_token over)
       : settings_(settings),
         client_(client),
         history_(history),
         register_(settings.registers),
-        random_(settings.seed * 1'000 + number) {}
+        random_(settings.seed * 1'000 + number),
+        over_(std::move(over)) {}
 
-  void run(const std::atomic<bool>& over) {
+  void run() {
     const auto mean = static_cast<double>(settings_.think.count());
-    while (!over) {
-      const double pause = std::exponential_distribution<double>(1 / mean)(random_);
-      std::this_thread::sleep_for(milliseconds(static_cast<int64_t>(std::min(pause, 1'000.0))));
+    while (!over_.stop_requested()) {
+      const double thought = std::exponential_distribution<double>(1 / mean)(random_);
+      pause(milliseconds(static_cast<int64_t>(std::min(thought, 1'000.0))));
       turn();
     }
   }
@@ -93,7 +95,14 @@ class Worker {
     } else if (kind < 0.03) {
       time = between(milliseconds(0), ttl / 2);
     }
-    std::this_thread::sleep_for(time);
+    pause(time);
+  }
+
+  void pause(milliseconds time) {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any nobody;
+    nobody.wait_for(lock, over_, time, [] { return false; });
   }
 
   bool read(Taken& taken) {
@@ -128,6 +137,7 @@ class Worker {
   History& history_;
   Register register_;
   Random random_;
+  std::stop_token over_;             // the program is to end
   int64_t value_ = 0, version_ = 0;  // as last read or written
 };
 
@@ -172,14 +182,14 @@ void run(const Settings& settings, const std::string& path) {
 
   History history(path, settings.client);
   Client client(settings.options);
-  std::atomic<bool> over{false};
+  std::stop_source over;
   std::vector<std::thread> threads;
   for (uint64_t number = 0; number < settings.threads; ++number) {
-    threads.emplace_back([&, number] { Worker(settings, number, client, history).run(over); });
+    threads.emplace_back([&, number] { Worker(settings, number, client, history, over.get_token()).run(); });
   }
   int signal = 0;
   ::sigwait(&ends, &signal);
-  over = true;
+  over.request_stop();
   ::alarm(kEndSeconds);  // what has not ended by then stays open in the history: unknown
   for (std::thread& thread : threads) thread.join();
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -10,7 +11,6 @@ import (
 	"os/signal"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -30,6 +30,7 @@ type worker struct {
 	names    int
 	ttl      time.Duration
 	think    time.Duration
+	over     context.Context // ends when the program is to end
 }
 
 func (w *worker) chance(share float64) bool { return w.random.Float64() < share }
@@ -109,11 +110,18 @@ func (w *worker) work(overstays bool) {
 	kind := w.random.Float64()
 	switch {
 	case kind < 0.005 || overstays:
-		time.Sleep(w.between(w.ttl*21/20, 2*w.ttl)) // longer than any lease that is not renewed
+		w.pause(w.between(w.ttl*21/20, 2*w.ttl)) // longer than any lease that is not renewed
 	case kind < 0.03:
-		time.Sleep(w.between(0, w.ttl/2))
+		w.pause(w.between(0, w.ttl/2))
 	default:
-		time.Sleep(w.between(0, 15*time.Millisecond))
+		w.pause(w.between(0, 15*time.Millisecond))
+	}
+}
+
+func (w *worker) pause(d time.Duration) {
+	select {
+	case <-w.over.Done():
+	case <-time.After(d):
 	}
 }
 
@@ -171,28 +179,27 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	var over atomic.Bool
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
+	over, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	isOver := func() bool { return over.Err() != nil }
 	var workers sync.WaitGroup
 	for number := range *threads {
 		ms := time.Millisecond
 		all := strings.Split(*servers, ",")
 		w := &worker{history: noted, register: &register{address: *registerAt}, random: rand.New(rand.NewPCG(*seed, uint64(number))), names: *names,
-			ttl: time.Duration(*ttl) * ms, think: time.Duration(*think) * ms}
-		w.service = &service{history: noted, servers: all, ttl: w.ttl, over: over.Load, label: fmt.Sprintf("%s-%d-%d", *client, os.Getpid(), number),
+			ttl: time.Duration(*ttl) * ms, think: time.Duration(*think) * ms, over: over}
+		w.service = &service{history: noted, servers: all, ttl: w.ttl, over: isOver, label: fmt.Sprintf("%s-%d-%d", *client, os.Getpid(), number),
 			line: newLine(all, answerTimeout)}
 		workers.Go(func() {
-			for !over.Load() {
-				time.Sleep(min(time.Duration(w.random.ExpFloat64()*float64(w.think)), time.Second))
+			for !isOver() {
+				w.pause(min(time.Duration(w.random.ExpFloat64()*float64(w.think)), time.Second))
 				w.turn()
 			}
 			w.service.close()
 			w.register.close()
 		})
 	}
-	<-stop
-	over.Store(true)
+	<-over.Done()
 	finished := make(chan struct{})
 	go func() {
 		workers.Wait()

@@ -99,7 +99,7 @@ class Worker:
             seconds = self.random.uniform(0, 0.5) * self.ttl_ms / 1000
         else:
             seconds = self.random.uniform(0, 0.015)
-        time.sleep(seconds)
+        self.stop.wait(seconds)
 
     def read(self, grant):
         """Value and version, or None."""
