@@ -24,6 +24,10 @@ struct ClusterRecorder : Recorder {
   void on_unfit(const std::string& why) override { unfit = why; }
 };
 
+inline lock::Command lock_of(std::string_view name, std::string_view token = "t") {
+  return Node::lock_token(name, token, 600'000);
+}
+
 class Cluster {
  public:
   struct Node : Outbox {
@@ -140,6 +144,10 @@ class Cluster {
     for (int i = 0; i < 200 && n.heard.outcomes.size() == before; ++i) pass_ms(5);
     if (n.heard.outcomes.size() == before) return {};
     return n.heard.outcomes.back();
+  }
+  bool same_state_after_ms(int64_t ms) {
+    pass_ms(ms);
+    return same_state();
   }
   bool same_state() {
     std::set<uint64_t> digests;

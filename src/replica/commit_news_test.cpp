@@ -8,6 +8,8 @@
 namespace cleat::replica {
 namespace {
 
+using testing::lock_of;
+
 TEST(CommitNews, WhoWaitsIsToldAtOnceAndTheOthersALittleLater) {
   CommitNews news;
   EXPECT_TRUE(news.lacks(2, 10));
@@ -41,15 +43,6 @@ TEST(CommitNews, AnAppendThatCarriesItSavesTheMessage) {
   news.forget(2);
   EXPECT_EQ(news.due(2, 12, 12, 0), 0u);
   EXPECT_EQ(news.due(2, 12, 12, CommitNews::kLateUs), 12u) << "it may have been lost with the connection";
-}
-
-lock::Command lock_of(std::string_view name) {
-  lock::Command c;
-  c.verb = lock::Verb::kLock;
-  c.name = name;
-  c.token = "t";
-  c.ttl_ms = 60'000;
-  return c;
 }
 
 // No time passes: neither a tick nor the next append is needed for the answer.

@@ -6,16 +6,7 @@ namespace {
 
 using lock::Result;
 using testing::Cluster;
-
-lock::Command lock_of(std::string_view name) {
-  lock::Command c;
-  c.verb = lock::Verb::kLock;
-  c.name = name;
-  c.token = "t";
-  c.ttl_ms = 600'000;
-  c.wait_ms = 0;
-  return c;
-}
+using testing::lock_of;
 
 uint32_t level_at(Cluster& c, uint32_t id) {
   return c.at(id).replica->status().level;
@@ -46,8 +37,7 @@ TEST(Levels, RisesWhenTheLastMemberKnowsIt) {
   for (uint32_t id = 1; id <= 3; ++id) EXPECT_EQ(level_at(c, id), 2u);
   EXPECT_EQ(c.at(1).replica->status().known_level, 2u);
   EXPECT_EQ(c.answer(2, lock_of("b"))->result, Result::kGranted);
-  c.pass_ms(200);
-  EXPECT_TRUE(c.same_state());
+  EXPECT_TRUE(c.same_state_after_ms(200));
 }
 
 TEST(Levels, AMemberThatIsAwayKeepsItDown) {
