@@ -90,18 +90,28 @@ TEST(Cluster, SuffixCutThenKilledAtOnce) {
   }
 }
 
-TEST(Cluster, LaggingMemberGetsASnapshotAndSurvivesARestart) {
-  Cluster c;
+struct Behind {
+  uint64_t leader, lagging, index;
+};
+
+// A member is cut off, and all that was proposed since is compacted away, up to `index`.
+Behind leave_one_behind(Cluster& c) {
   const uint64_t leader = c.leader();
   const uint64_t lagging = leader % 3 + 1;
   c.cut_off = {lagging};
   for (int i = 0; i < 30; ++i) {
-    ASSERT_TRUE(c.propose(leader, "early" + std::to_string(i)));
+    EXPECT_TRUE(c.propose(leader, "early" + std::to_string(i)));
     c.settle();
   }
-  auto& l = c.at(leader);
-  const uint64_t index = l.group->status().applied;
-  ASSERT_TRUE(l.group->compact({index, 0, l.group->members()}, index + 1).ok());
+  Group& group = *c.at(leader).group;
+  const uint64_t index = group.status().applied;
+  EXPECT_TRUE(group.compact({index, 0, group.members()}, index + 1).ok());
+  return {leader, lagging, index};
+}
+
+TEST(Cluster, LaggingMemberGetsASnapshotAndSurvivesARestart) {
+  Cluster c;
+  const auto [leader, lagging, index] = leave_one_behind(c);
   c.cut_off = {};
   c.ticks(10);
   EXPECT_EQ(c.at(lagging).snapshots, 1u);
@@ -119,16 +129,7 @@ TEST(Cluster, LaggingMemberGetsASnapshotAndSurvivesARestart) {
 // The disk is full or slow: the member may not stand for election meanwhile (raft-rs would panic).
 TEST(Cluster, TimePassesWhileASnapshotWaitsForTheDisk) {
   Cluster c;
-  const uint64_t leader = c.leader();
-  const uint64_t lagging = leader % 3 + 1;
-  c.cut_off = {lagging};
-  for (int i = 0; i < 30; ++i) {
-    ASSERT_TRUE(c.propose(leader, "early"));
-    c.settle();
-  }
-  auto& l = c.at(leader);
-  const uint64_t index = l.group->status().applied;
-  ASSERT_TRUE(l.group->compact({index, 0, l.group->members()}, index + 1).ok());
+  const auto [leader, lagging, index] = leave_one_behind(c);
   std::string snapshot;
   c.lose = [&](const Cluster::Letter& letter) {
     if (letter.snapshot) snapshot = letter.wire;
@@ -149,7 +150,7 @@ TEST(Cluster, TimePassesWhileASnapshotWaitsForTheDisk) {
   }
   group.applied(index);
   c.lose = nullptr;
-  l.group->report_snapshot(lagging, true);
+  c.at(leader).group->report_snapshot(lagging, true);
   c.ticks(5);
   ASSERT_TRUE(c.propose(c.leader(), "late"));
   c.settle();

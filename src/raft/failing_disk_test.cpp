@@ -49,16 +49,20 @@ struct Mount {
   bool ok;
 };
 
+void persist_while(std::atomic<bool>& failing, const Options& o) {
+  auto group = testing::open(o);
+  drain(*group, nullptr);
+  (void)group->propose(bytes("x"));
+  failing = true;
+  drain(*group, nullptr);
+}
+
 TEST(FailingDiskDeathTest, AFailedSyncStopsTheProcess) {
   TempDir dir("/dev/shm");
   EXPECT_DEATH(
       {
         set_hooks(nullptr, say);
-        auto group = testing::open(one_voter(dir));
-        drain(*group, nullptr);
-        (void)group->propose(bytes("x"));
-        fail_sync = true;
-        drain(*group, nullptr);
+        persist_while(fail_sync, one_voter(dir));
       },
       "FATAL syncing .*raftlog failed: Input/output error.*this process stops");
 }
@@ -68,11 +72,7 @@ TEST(FailingDiskDeathTest, AFailedWriteStopsTheProcess) {
   EXPECT_DEATH(
       {
         set_hooks(nullptr, say);
-        auto group = testing::open(one_voter(dir));
-        drain(*group, nullptr);
-        (void)group->propose(bytes("x"));
-        fail_write = true;
-        drain(*group, nullptr);
+        persist_while(fail_write, one_voter(dir));
       },
       "FATAL writing .*raftlog failed: Input/output error");
 }
@@ -128,12 +128,7 @@ TEST(FullDisk, RoomComesBackWithoutARestart) {
   }
   EXPECT_EQ(applied.payloads(), expected);
   std::filesystem::remove(ballast);
-  Applied again;
-  {
-    auto group = testing::open(o);
-    drain(*group, &again);
-  }
-  EXPECT_EQ(again.payloads(), expected);
+  EXPECT_EQ(testing::reopen(o), expected);
 }
 
 TEST(FullDisk, AFreshDirectoryOnAFullDiskIsRefusedWithTheReason) {

@@ -90,4 +90,16 @@ inline Persisted drain(Group& group, Applied* applied) {
   return Persisted::kDone;
 }
 
+inline void propose(Group& group, std::string_view payload) {
+  ASSERT_TRUE(group.propose(bytes(payload)));
+}
+
+// What a group that is closed applies when it is opened again.
+inline std::vector<std::string> reopen(const Options& o) {
+  auto group = open(o);
+  Applied applied;
+  drain(*group, &applied);
+  return applied.payloads();
+}
+
 }  // namespace cleat::raft::testing
