@@ -59,7 +59,7 @@ bool try_minimiser(const std::vector<int>& members) {
       o.kept = &least.kept;
       o.telling = Telling::kStory;
       const RunResult told = run_apart(o);
-      const bool well = told.checker == "planted" && least.kept.parts.size() <= 15 &&
+      const bool well = told.checker == "planted" && least.kept.parts.size() <= 5 &&
                         least.kept.parts.size() * 10 <= least.parts_before && tells(told, "loses power") &&
                         tells(told, "asks member") && tells(told, "*** planted");
       good = good && well;

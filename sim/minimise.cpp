@@ -104,7 +104,8 @@ void tell(const RunResult& r) {
 }
 
 // Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002: chunks are left out, ever smaller
-// ones. Here one kind of part after the other, since whole clients and faults weigh most.
+// ones. Here one kind of part after the other, those first of which there are most: what clients do. Whole clients and
+// faults come last, since a run without one is often another run altogether.
 class Minimiser {
  public:
   Minimiser(const RunOptions& options, const RunResult& failed, double seconds)
@@ -120,7 +121,7 @@ class Minimiser {
     bool less = true;
     while (less && in_time()) {
       less = false;
-      for (int kind = 0; kind <= static_cast<int>(kLastPart); ++kind) less |= reduce(static_cast<Stream>(kind));
+      for (int kind = static_cast<int>(kLastPart); kind >= 0; --kind) less |= reduce(static_cast<Stream>(kind));
     }
     out_.whole = in_time();
     return std::move(out_);
