@@ -26,8 +26,9 @@ void Changes::turn() {
 void Changes::look(Server& leader) {
   if (joiner_ != nullptr) return go_on_joining(leader);
   if (leaver_ != nullptr) return go_on_leaving(leader);
+  if (wants_joiner_) return join();
   Rng dice = c_.world.dice(Stream::kChange, 0, turns_);
-  if (over_ || !dice.chance(0.15) || !c_.world.happens(Stream::kChange, 0, turns_)) return;
+  if (over_ || !c_.plan.changes || !dice.chance(0.15) || !c_.world.happens(Stream::kChange, 0, turns_)) return;
   if (c_.next_id() >= kMostIds) return;
   if (c_.size() <= static_cast<size_t>(c_.plan.members)) return join();
   leaver_ = c_.servers()[dice.below(c_.size())];
@@ -35,6 +36,7 @@ void Changes::look(Server& leader) {
 }
 
 void Changes::join() {
+  wants_joiner_ = false;
   joiner_ = &c_.add_joiner();
   promoted_ = false;
   c_.world.say(fmt::format("member {} is to join", joiner_->member()));

@@ -11,9 +11,10 @@ class Changes {
   explicit Changes(Cluster& cluster) : c_(cluster), pace_(cluster.world.dice(Stream::kPace, 1)) {}
   void begin();
   void end() { over_ = true; }  // nothing new; what is under way goes on
-  bool settled() const { return joiner_ == nullptr && leaver_ == nullptr; }
+  bool settled() const { return joiner_ == nullptr && leaver_ == nullptr && !wants_joiner_; }
   void join();
   void leave(Server& server) { leaver_ = &server; }
+  void replace(Server& server) { leaver_ = &server, wants_joiner_ = true; }
 
  private:
   void turn();
@@ -27,7 +28,7 @@ class Changes {
   uint64_t turns_ = 0;
   Server* joiner_ = nullptr;
   Server* leaver_ = nullptr;
-  bool over_ = false, promoted_ = false;
+  bool over_ = false, promoted_ = false, wants_joiner_ = false;
   uint64_t cookie_ = 0;
 };
 

@@ -8,6 +8,7 @@
 #include "changes.hpp"
 #include "cluster.hpp"
 #include "faults.hpp"
+#include "put_back.hpp"
 
 namespace cleat::sim {
 namespace {
@@ -35,9 +36,11 @@ void check_whole(Cluster& c) {
 }
 
 struct Load {
-  explicit Load(Cluster& c) : faults(c), changes(c) {}
+  explicit Load(Cluster& c) : faults(c), changes(c), put_back(c, changes) {}
+  bool settled() const { return changes.settled() && put_back.settled(); }
   Faults faults;
   Changes changes;
+  PutBack put_back;
   int64_t lasted_us = 0;
 };
 
@@ -68,10 +71,12 @@ void bear(Cluster& c, Load& load) {
   c.start();
   c.add_clients();
   load.faults.begin();
-  if (c.plan.changes) load.changes.begin();
+  if (c.plan.changes || c.plan.put_backs) load.changes.begin();
+  if (c.plan.put_backs) load.put_back.begin();
   last(c, load);
   load.faults.end();
   load.changes.end();
+  load.put_back.end();
 }
 
 // All get the build of the next feature level at last, one after the other: it comes into force without being asked
@@ -102,8 +107,7 @@ void come_to_rest(Cluster& c, Load& load) {
   const bool upgrades = c.plan.upgrades;
   if (c.running() && upgrades) finish_upgrade(c);
   if (c.running()) c.require([&] { return all_done(c); }, kDoneWithinUs, "long after the last fault not all is done");
-  if (c.running())
-    c.require([&] { return load.changes.settled(); }, 30'000'000, "a change of the members does not end");
+  if (c.running()) c.require([&] { return load.settled(); }, 30'000'000, "a change of the members does not end");
   if (c.running() && upgrades) c.require([&] { return has_risen(c); }, 20'000'000, "the feature level does not rise");
   if (c.running()) check_whole(c);
   // All at once stop and start again: what was decided is still there.

@@ -66,13 +66,26 @@ void Network::dial(uint32_t from, uint32_t to, int64_t after_us) {
     Wire& w = wire(from, to);
     if (w.up || mine != w.tries || !ends_[from].up) return;
     const bool reachable = ends_[to].up && !w.cut && !wire(to, from).cut && ends_[from].port->knows(to);
-    if (!reachable) return dial(from, to, w.dice.in(50'000, 1'000'000));
+    if (!reachable || !admitted(from, to)) return dial(from, to, w.dice.in(50'000, 1'000'000));
     w.up = true;
     w.dead = false;
     ++w.life;
     w.last_us = world_.now_us;
     ends_[from].port->peer_up(to, ends_[to].boot, ends_[to].level);
   });
+}
+
+bool Network::admitted(uint32_t from, uint32_t to) {
+  Port &dialing = *ends_[from].port, &dialed = *ends_[to].port;
+  if (const base::Status status = dialed.admit(dialing.hello()); !status.ok()) {
+    dialing.refused(status.message());
+    return false;
+  }
+  if (const base::Status status = dialing.admit(dialed.hello()); !status.ok()) {
+    dialed.refused(status.message());
+    return false;
+  }
+  return true;
 }
 
 void Network::break_wire(uint32_t from, uint32_t to) {

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/status.hpp"
+#include "net/peer_hello.hpp"
 #include "world.hpp"
 
 namespace cleat::sim {
@@ -22,6 +24,10 @@ class Port {
   virtual void peer_up(uint32_t member, uint32_t boot, uint32_t level) = 0;
   virtual void peer_down(uint32_t member) = 0;
   virtual bool knows(uint32_t member) const = 0;  // it belongs to the group, as far as this one knows: to be dialed
+  // What both ends of a new connection say and ask of each other first.
+  virtual net::PeerHello hello() const = 0;
+  virtual base::Status admit(const net::PeerHello& theirs) = 0;
+  virtual void refused(const std::string& why) = 0;
 };
 
 class Network {
@@ -68,6 +74,7 @@ class Network {
   Wire& wire(uint32_t from, uint32_t to);
   bool happens(uint32_t from, uint32_t to, double chance);
   void dial(uint32_t from, uint32_t to, int64_t after_us);
+  bool admitted(uint32_t from, uint32_t to);
   void land(uint32_t from, uint32_t to, uint64_t life, std::string bytes);
   void deliver(uint32_t from, uint32_t to, Wire&, std::string bytes);
 

@@ -77,6 +77,7 @@ replica::Options Server::options() {
   o.settings.req_results_per_session = plan_.req_results;
   o.level = level_;
   o.seed = life_ + (uint64_t{self_.member} << 32) + (alone() ? 0 : plan_.seed << 40);
+  o.start_id = Rng::mixed(o.seed);
   o.disk = disk_.get();
   o.files = files_.get();
   o.min_free_bytes = 1u << 20;
@@ -87,7 +88,7 @@ replica::Options Server::options() {
 }
 
 void Server::start() {
-  if (up() || retired_) return;
+  if (up() || retired_ || sent_away_) return;
   // An operator upgrades it, or goes back to the build of before.
   Rng dice = world_.dice(Stream::kUpgrade, self_.member, life_);
   if (plan_.upgrades && dice.chance(0.5) && world_.happens(Stream::kUpgrade, self_.member, life_)) {
@@ -131,6 +132,7 @@ void Server::open() {
   }
   if (!opened.ok()) return world_.fail("recovery", "the node does not start again: " + opened.status().message());
   replica_ = *std::move(opened);
+  read_boots();
   snapshots_seen_ = replica_->status().snapshot_index;
   if (snapshots_seen_ > 0) world_.cover(kSnapshotLoads);
   last_reading_us_ = world_.now_us;

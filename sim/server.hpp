@@ -16,6 +16,7 @@
 #include "network.hpp"
 #include "raft/virtual_disk.hpp"
 #include "replica/replica.hpp"
+#include "server/admission_rules.hpp"
 #include "server/survivor.hpp"
 #include "storage/fake_file_system.hpp"
 #include "wire.hpp"
@@ -59,6 +60,13 @@ class Server : public replica::Clock, private replica::Listener, private replica
   void fill_disk(bool log_too, int64_t log_room_bytes = 0);
   void empty_disk();
   void slow_disk(int64_t sync_us);
+  void keep_copy();  // of its disk, as an image of the running machine
+  // It loses power, and its disk is put back to the copy before it starts again.
+  void put_copy_back();
+  uint32_t starts_since_copy() const { return replica_->boot() - copied_boot_; }  // of one that is up
+  // It noted, for good, the latest start of the other one, which is up.
+  bool has_met(const Server& other) const;
+  bool was_sent_away() const { return sent_away_; }    // by another one, for an older disk; it does not start again
   void die_in_next_write(Rng&);                        // its sync fails, or the power goes in the middle of it
   bool failing() const { return failing_ || dying_; }  // it goes soon
   void snapshot();
@@ -134,6 +142,9 @@ class Server : public replica::Clock, private replica::Listener, private replica
   void peer_up(uint32_t member, uint32_t boot, uint32_t level) override;
   void peer_down(uint32_t member) override;
   bool knows(uint32_t member) const override;
+  net::PeerHello hello() const override;
+  base::Status admit(const net::PeerHello& theirs) override;
+  void refused(const std::string& why) override;
 
   bool alone() const { return self_.network == nullptr; }
 
@@ -160,6 +171,7 @@ class Server : public replica::Clock, private replica::Listener, private replica
   void refuse_run(uint64_t id, Connection&, replica::Trouble);
   void take_peer_input();
   void note_met(std::string_view entry);
+  void read_boots();
   int64_t elapsed_in_turn_us();  // stalls and syncs of the turn so far
   lock::Command complete(const Connection&, const Request&) const;
   void reply(uint64_t id, const Reply&);
@@ -208,6 +220,9 @@ class Server : public replica::Clock, private replica::Listener, private replica
   bool unreachable_ = false, dying_ = false, retired_ = false;
   std::deque<PeerInput> peer_inputs_;
   std::set<uint32_t> known_;
+  server::SeenBoots boots_;
+  uint32_t copied_boot_ = 0;
+  bool sent_away_ = false;
 };
 
 }  // namespace cleat::sim

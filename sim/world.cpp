@@ -101,6 +101,8 @@ void Plan::plan_cluster(Rng& rng) {
   if (rng.chance(0.15)) after = rng.chance(0.5) ? After::kRestore : After::kRecover;
   wire_us = rng.chance(0.7) ? rng.in(40, 500) : rng.in(500, 15'000);
   wire_buffer = rng.chance(0.3) ? static_cast<size_t>(rng.in(4, 64)) << 10 : 8u << 20;
+  // Who recovers from an older copy of a disk has nobody left to tell it.
+  put_backs = rng.chance(0.25) && !changes && after == After::kPeace;
 }
 
 }  // namespace cleat::sim

@@ -107,7 +107,9 @@ namespace cleat::sim {
   V(kTooOld, "members too old for their group")                    \
   V(kNextRules, "commands of the next feature level")              \
   V(kMemberChanges, "membership changes")                          \
-  V(kJoins, "members that joined and served")
+  V(kJoins, "members that joined and served")                      \
+  V(kPutBack, "disks put back to an older copy")                   \
+  V(kSentAway, "members sent away for an older disk")
 // clang-format on
 
 enum Cover {
@@ -225,6 +227,7 @@ struct Plan {
   bool shuffles = false;      // Raft's messages may come twice, or be overtaken
   bool drifts = false;        // clocks change their rates
   bool changes = false;       // of the membership
+  bool put_backs = false;     // disks are put back to an older copy
   bool slow_clients = false;  // what they send arrives when they have gone elsewhere
   uint64_t req_results = 256;
   // After the load the group is over: a backup of it, or one member's disk, founds the next one.

@@ -80,13 +80,20 @@ TEST(PeerHello, ComesBackWhole) {
   h.level = 2;
   h.to_member = 4'000'000'000;
   h.name = "node-ä";
+  h.starts = {3, UINT64_MAX, 0};
   Nonce n{};
   const std::string bytes = encode(h, nonce(0xab));
   const auto back = decode_peer_hello(bytes + "what a later version adds", n);
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(*back, h);
   EXPECT_EQ(n, nonce(0xab));
-  for (size_t cut = 0; cut < bytes.size(); ++cut) EXPECT_FALSE(decode_peer_hello(bytes.substr(0, cut), n).ok());
+  const size_t without_starts = bytes.size() - 1 - 3 * 8;  // as an older build says it
+  for (size_t cut = 0; cut < bytes.size(); ++cut)
+    EXPECT_EQ(decode_peer_hello(bytes.substr(0, cut), n).ok(), cut == without_starts) << cut;
+  EXPECT_THAT(decode_peer_hello(bytes.substr(0, without_starts), n)->starts, ::testing::IsEmpty());
+  h.starts.assign(kMostStarts + 1, 1);
+  EXPECT_FALSE(decode_peer_hello(encode(h, n), n).ok());
+  h.starts.clear();
   h.name.assign(kMostPeerName + 1, 'x');
   EXPECT_FALSE(decode_peer_hello(encode(h, n), n).ok());
 }
@@ -369,12 +376,12 @@ TEST(PeerChannel, GoldenBytes) {
   feed(a, accept);
   a.admit();
   EXPECT_EQ(hex(first),
-            "636c74683b000000010120010101010101010101010101010101010101010101010101010101010101"
-            "0101100700000000000000000000000000000000010161030000");
-  EXPECT_EQ(hex(proof), "636c74702000000080b5791494964967a21dcb5d046fa149a100b64d8f2aa7d87bc2ca999c2f2955");
-  EXPECT_EQ(hex(accept), "636c746120000000e2b3e750c314f5978797ae7ff82cf13540fceb24c9c27ba9c3b064bc90c7e487");
-  EXPECT_EQ(hex(framed(a, "hi")), "02000000136aea96f9a8f8afb0415d9c6869");
-  EXPECT_EQ(hex(framed(a, "hi")), "02000000197f1517eb02435a911cb59e6869");
+            "636c74683c000000010120010101010101010101010101010101010101010101010101010101010101"
+            "010110070000000000000000000000000000000001016103000000");
+  EXPECT_EQ(hex(proof), "636c747020000000debdb96020b0c53d92c9858290aee83d6a9ae64be5e2e1e9d6c5d2d015561d58");
+  EXPECT_EQ(hex(accept), "636c7461200000009006f94879892450cd2bfddc63e23caba25186d23ffc10daa7726619f8328df8");
+  EXPECT_EQ(hex(framed(a, "hi")), "02000000656dbdaa4f386d057c33b6d36869");
+  EXPECT_EQ(hex(framed(a, "hi")), "020000005585f86e40f59c390419a5866869");
 }
 
 }  // namespace

@@ -21,6 +21,8 @@ std::string encode(const PeerHello& hello, const Nonce& nonce) {
   w.varint(hello.boot);
   w.varint(hello.level);
   w.varint(hello.to_member);
+  w.varint(hello.starts.size());
+  for (const uint64_t id : hello.starts) w.fixed64(id);
   return out;
 }
 
@@ -47,6 +49,11 @@ base::Result<PeerHello> decode_peer_hello(std::string_view bytes, Nonce& nonce) 
   number(hello.boot);
   number(hello.level);
   number(hello.to_member);
+  if (r.ok() && !r.at_end()) {
+    const uint64_t count = r.varint();
+    if (count > kMostStarts) r.fail();
+    for (uint64_t i = 0; i < count && r.ok(); ++i) hello.starts.push_back(r.fixed64());
+  }
   if (hello.oldest_version > hello.newest_version || hello.name.size() > kMostPeerName) r.fail();
   if (!r.ok()) return base::Status(base::Code::kInvalid, "the greeting of the other end is malformed");
   return hello;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.hpp"
 
@@ -16,6 +17,7 @@ using Nonce = std::array<uint8_t, 32>;
 
 inline constexpr size_t kMostPeerMessage = (8u << 20) + (64u << 10);  // bytes of one message
 inline constexpr size_t kMostPeerName = 255;  // bytes of PeerHello::name; longer ones are refused
+inline constexpr size_t kMostStarts = 64;     // of PeerHello; more are refused
 
 // Of this build: the oldest and the newest protocol between members that it speaks. Both ends use the newest common
 // one.
@@ -29,13 +31,15 @@ struct PeerHello {
   uint32_t member = 0;  // 0: has no id yet (founding, joining)
   std::string name;
   uint32_t boot = 0;
-  uint32_t level = 0;      // the highest feature level that it knows
-  uint32_t to_member = 0;  // whom the dialing end means to reach; 0: it does not know. Peers fills it in
+  std::vector<uint64_t> starts;  // ids of its directory's starts, number `boot` first; 0 and beyond the end: not known
+  uint32_t level = 0;            // the highest feature level that it knows
+  uint32_t to_member = 0;        // whom the dialing end means to reach; 0: it does not know. Peers fills it in
   uint32_t oldest_version = kOldestPeerVersion, newest_version = kNewestPeerVersion;
   bool operator==(const PeerHello&) const = default;
 };
 
-// Later versions may add fields at the end: they are skipped here. kInvalid: cut short, or a name over kMostPeerName.
+// Later versions may add fields at the end: they are skipped here. kInvalid: cut short, or more than
+// kMostPeerName and kMostStarts allow. A build of before `starts` says none.
 std::string encode(const PeerHello&, const Nonce&);
 base::Result<PeerHello> decode_peer_hello(std::string_view, Nonce&);
 

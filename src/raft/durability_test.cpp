@@ -206,12 +206,13 @@ TEST(Durability, BoundFileGoldenBytes) {
   TempDir dir(kMemory);
   Options o = one_voter(dir);
   o.group_id = 7;
+  o.start_id = 0x0102030405060708;
   fill(o, 2);  // entries 1 (bootstrap), 2 (leader), 3, 4: five writes with the one that made the file
   const std::string bound = slurp(o.dir + "/bound");
   ASSERT_EQ(bound.size(), 2048u);
-  const auto hex = [&](size_t at) {
+  const auto hex = [&](size_t at, size_t size = 36) {
     std::string out;
-    for (size_t i = at; i < at + 36; ++i) {
+    for (size_t i = at; i < at + size; ++i) {
       char two[3];
       snprintf(two, sizeof two, "%02x", static_cast<unsigned char>(bound[i]));
       out += two;
@@ -230,12 +231,13 @@ TEST(Durability, BoundFileGoldenBytes) {
             "0500000000000000"
             "0400000000000000"
             "52aa0e6d");
-  EXPECT_EQ(hex(1536),
-            "434c424f4f545331"
+  EXPECT_EQ(hex(1536, 32),
+            "434c424f4f545332"
             "0700000000000000"
             "0100000000000000"
-            "0000000000000000"
-            "2e40911b");
+            "0807060504030201");
+  EXPECT_EQ(hex(1536 + 32, 31 * 8), std::string(31 * 16, '0'));
+  EXPECT_EQ(hex(1536 + 24 + 32 * 8, 4), "974245f8");
   o.group_id = 8;
   auto other = Group::open(o);
   ASSERT_FALSE(other.ok());

@@ -50,6 +50,7 @@ ce_options to_c(const Options& o) {
   c.group = o.group_id;
   c.id = o.node_id;
   c.seed = o.seed;
+  c.start_id = o.start_id;
   c.voters = o.bootstrap_voters.data();
   c.voter_count = o.bootstrap_voters.size();
   if (o.snapshot) {
@@ -199,6 +200,12 @@ GroupStatus Group::status() const {
   s.snapshot_wanted = c.snap_wanted;
   s.handing_over = c.handing_over;
   return s;
+}
+
+std::vector<uint64_t> Group::starts() const {
+  std::vector<uint64_t> ids(ce_starts(group_, nullptr, 0));
+  ce_starts(group_, ids.data(), ids.size());
+  return ids;
 }
 
 std::string Group::members() const {

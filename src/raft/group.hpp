@@ -50,6 +50,7 @@ struct Options {
   uint64_t group_id = 1;  // of the group within the node; part of every record
   uint64_t node_id = 1;   // 1 to 2^32 - 1, never used again for another member
   uint64_t seed = 1;      // of election timeouts
+  uint64_t start_id = 0;  // of this start, random; 0: none
 
   // Not empty: an empty directory becomes a group of these voters. Empty: it waits for a leader's snapshot.
   std::vector<uint64_t> bootstrap_voters;
@@ -212,6 +213,9 @@ class Group {
   Purge purge() const;  // after compact()
 
   GroupStatus status() const;
+  // Ids of the directory's starts, Options::start_id of this one first, then of the one before ...; 0: not known. As
+  // many as the log remembers.
+  std::vector<uint64_t> starts() const;
   std::string members() const;  // in force now: what a snapshot at `applied` records
 
   // Membership (eraftpb.ConfChangeV2 bytes). A change takes effect when its committed entry is applied. Changes of

@@ -12,6 +12,12 @@ VirtualDisk::~VirtualDisk() {
 void VirtualDisk::crash(uint64_t seed) {
   ce_disk_crash(disk_, seed);
 }
+void VirtualDisk::keep_copy() {
+  ce_disk_keep_copy(disk_);
+}
+bool VirtualDisk::put_copy_back() {
+  return ce_disk_put_copy_back(disk_);
+}
 void VirtualDisk::set_capacity(uint64_t bytes) {
   ce_disk_set_capacity(disk_, bytes);
 }

@@ -23,6 +23,9 @@ class VirtualDisk {
   // The power goes. The open Group lives on without effect on the disk: destroy it, then open a new one.
   void crash(uint64_t seed);
 
+  void keep_copy();      // of what is durable, in place of an earlier copy
+  bool put_copy_back();  // the Group is closed: all is as it was when the copy was made. False: the directory failed
+
   static constexpr uint64_t kUnlimited = UINT64_MAX;
   void set_capacity(uint64_t bytes);
   void set_sync_cost(uint64_t us, uint64_t us_per_kib);

@@ -77,6 +77,7 @@ base::Status Pump::open_group() {
   o.group_id = options_.group;
   o.node_id = options_.member;
   o.seed = options_.seed;
+  o.start_id = options_.start_id;
   for (const Member& m : options_.founders) o.bootstrap_voters.push_back(m.id);
   o.election_ticks = options_.election_ticks;
   o.disk = options_.disk;

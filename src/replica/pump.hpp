@@ -35,6 +35,7 @@ class Pump final : public Replica, private lock::Sink {
   base::Status start();  // directory, snapshot, log; a lone voter serves from its first step on
 
   uint32_t boot() const override { return boot_; }
+  std::vector<uint64_t> starts() const override { return group_->starts(); }
   Trouble begin_run(const base::ConnectionRef&) override;
   Trouble add(const lock::Command&) override;
   void read(uint64_t cookie) override;

@@ -115,6 +115,7 @@ struct Options {
   int64_t patience_us = 2'000'000;          // how long reads and keep-alives wait for a leader
   int64_t forward_patience_us = 3'000'000;  // what a leader did not take in that time is not sent to it again
   uint64_t seed = 1;                        // election timeouts, context ids
+  uint64_t start_id = 0;                    // of this start, random; 0: none
   raft::VirtualDisk* disk = nullptr;        // simulator
   storage::FileSystem* files = nullptr;     // simulator; null: the real one
 };
@@ -157,6 +158,9 @@ class Replica {
   virtual ~Replica() = default;
 
   virtual uint32_t boot() const = 0;  // this member's boot count, one more than at the last start
+  // Ids of the directory's starts: Options::start_id of start number boot() first, then of the one before ...; 0 and
+  // beyond the end: not known.
+  virtual std::vector<uint64_t> starts() const { return {}; }
 
   // Input of a turn. A run is what one connection pipelined. The command's bytes are copied into the entry.
   // A trouble other than kNone: not taken, nothing will be answered by the log. kDiskFull only for commands that take

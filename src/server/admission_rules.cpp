@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/mutant.hpp"
 #include "replica/level_watch.hpp"
 #include "server/cluster_settings.hpp"
 
@@ -100,6 +101,16 @@ Status check_cluster(const OwnPlace& own, const PeerHello& theirs) {
   return {};
 }
 
+// Its disk is not the one that was met before if it lacks the start that was met. Each start of a disk is in its list,
+// which reaches back so far that nobody misses them all; beyond it, and of builds without a list, the count must do.
+bool was_put_back(const SeenStart& seen, const PeerHello& theirs) {
+  if (theirs.boot < seen.boot) return true;
+  if (base::mutant("start_ids_ignored")) return false;
+  const uint32_t ago = theirs.boot - seen.boot;
+  if (ago >= theirs.starts.size() || theirs.starts[ago] == 0 || seen.id == 0) return false;
+  return theirs.starts[ago] != seen.id;
+}
+
 Status check_member(const OwnPlace& own, const PeerHello& theirs) {
   const replica::Member* known = own.members->find(theirs.member);
   if (!known && own.table_is_old) return {};
@@ -117,16 +128,22 @@ Status check_member(const OwnPlace& own, const PeerHello& theirs) {
     return refuse(fmt::format("member {} is called {} and not {}", theirs.member, known->name, theirs.name));
   }
   const auto seen = own.boots->find(theirs.member);
-  if (seen != own.boots->end() && theirs.boot < seen->second) {
+  if (seen != own.boots->end() && was_put_back(seen->second, theirs) && !base::mutant("put_back_let_in")) {
     return refuse(fmt::format(
-        "member {} was started {} times before and now says {}: {} and has forgotten what it promised. Remove it "
-        "(cleat cluster remove {}), empty its directory and let it join anew",
-        theirs.name, seen->second, theirs.boot, kPutBackRefusal, theirs.name));
+        "member {} says that this is its start number {} and does not know of its start number {}, which was met here: "
+        "{} and has forgotten what it promised. Remove it (cleat cluster remove {}), empty its directory and let it "
+        "join anew",
+        theirs.name, theirs.boot, seen->second.boot, kPutBackRefusal, theirs.name));
   }
   return {};
 }
 
 }  // namespace
+
+SeenStart seen_start(const SeenStart& before, const PeerHello& theirs) {
+  if (theirs.boot < before.boot) return before;
+  return {theirs.boot, theirs.starts.empty() ? 0 : theirs.starts.front()};
+}
 
 Status admit(const OwnPlace& own, PeerEnd end, std::string_view dialed, const PeerHello& theirs) {
   if (Status s = check_shape(own, dialed, theirs); !s.ok()) return s;

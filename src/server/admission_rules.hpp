@@ -2,7 +2,6 @@
 // says of itself. What is refused is told to the other end in words, and some refusals are an answer that it waits for.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,8 +26,8 @@ struct OwnPlace {
   // kMember: the table does not come from the group yet (one that joins waits for its first snapshot): who is not in it
   // is let in.
   bool table_is_old = false;
-  const std::map<uint32_t, uint32_t>* boots = nullptr;  // kMember: the highest that was seen of each
-  uint32_t level = 0;  // kMember: the group's feature level, as far as it is known here
+  const SeenBoots* boots = nullptr;  // kMember: the latest start that was seen of each
+  uint32_t level = 0;                // kMember: the group's feature level, as far as it is known here
 };
 
 // Begins the refusal that a removed member gets: it stops.
@@ -36,6 +35,9 @@ inline constexpr std::string_view kRemovedRefusal = "this member was removed fro
 
 // Is part of the refusal that a directory gets which was put back to an earlier state: it stops, too.
 inline constexpr std::string_view kPutBackRefusal = "its disk was put back to an earlier state";
+
+// Of one that was let in: what to remember of its starts, from what was remembered.
+SeenStart seen_start(const SeenStart& before, const net::PeerHello& theirs);
 
 // `dialed`: on the dialing end, the name that stands at the address it dialed; empty if it knows none (--join).
 // Ok: let in. Else a line for the operator of the *other* end.

@@ -53,7 +53,7 @@ class AdmissionRules : public ::testing::Test {
 
   std::vector<ListedMember> founders_ = {{"a", "h:1"}, {"b", "h:2"}, {"c", "h:3"}};
   replica::Members members_;
-  std::map<uint32_t, uint32_t> boots_;
+  SeenBoots boots_;
   OwnPlace own_;
 };
 
@@ -97,11 +97,37 @@ TEST_F(AdmissionRules, WhoIsNotInTheTable) {
 }
 
 TEST_F(AdmissionRules, ADirectoryPutBackToAnEarlierState) {
-  boots_[2] = 7;
+  boots_[2] = {7, 0};
   EXPECT_EQ(accepted(member(2, "b", 7)), "in");
   EXPECT_EQ(accepted(member(2, "b", 8)), "in");
-  EXPECT_THAT(accepted(member(2, "b", 6)), HasSubstr("was started 7 times before and now says 6"));
+  EXPECT_THAT(accepted(member(2, "b", 6)), HasSubstr("its start number 6 and does not know of its start number 7"));
   EXPECT_THAT(dialed("b", member(2, "b", 1)), HasSubstr("cleat cluster remove b"));
+}
+
+// The copy is counted up as the directory was that it replaced.
+TEST_F(AdmissionRules, ADirectoryPutBackThatWasStartedAsOften) {
+  const auto b = [](uint32_t boot, std::vector<uint64_t> starts) {
+    PeerHello h = member(2, "b", boot);
+    h.starts = std::move(starts);
+    return h;
+  };
+  boots_[2] = {3, 103};
+  EXPECT_EQ(accepted(b(3, {103, 102, 101})), "in");
+  EXPECT_EQ(accepted(b(4, {104, 103, 102})), "in");
+  EXPECT_THAT(accepted(b(3, {203, 102, 101})), HasSubstr(std::string(kPutBackRefusal)));
+  EXPECT_THAT(accepted(b(5, {205, 204, 203, 102})), HasSubstr("number 5 and does not know of its start number 3"));
+  EXPECT_EQ(accepted(b(6, {206, 205, 204})), "in") << "its list does not reach back so far";
+  EXPECT_EQ(accepted(b(4, {104, 0})), "in");
+  boots_[2].id = 0;
+  EXPECT_EQ(accepted(b(3, {203, 102, 101})), "in");
+}
+
+TEST_F(AdmissionRules, TheLatestStartIsRemembered) {
+  PeerHello b = member(2, "b", 3);
+  EXPECT_EQ(seen_start({}, b), (SeenStart{3, 0}));
+  b.starts = {103, 102};
+  EXPECT_EQ(seen_start({2, 102}, b), (SeenStart{3, 103}));
+  EXPECT_EQ(seen_start({4, 104}, b), (SeenStart{4, 104}));
 }
 
 TEST_F(AdmissionRules, TwoOfTheSame) {

@@ -145,8 +145,8 @@ Status Cluster::admit(net::PeerEnd end, uint64_t key, const net::PeerHello& thei
   }
   const Status status = server::admit(own_place(), end, end == net::PeerEnd::kDialed ? name_behind(key) : "", theirs);
   if (status.ok() && phase_ == Phase::kMember && theirs.member != 0) {
-    uint32_t& boot = boots_[theirs.member];
-    boot = std::max(boot, theirs.boot);
+    SeenStart& seen = boots_[theirs.member];
+    seen = seen_start(seen, theirs);
   }
   return status;
 }
@@ -252,6 +252,7 @@ void Cluster::serve(replica::Replica* replica, const replica::Members& members) 
   hello.member = identity_.member;
   hello.name = identity_.name;
   hello.boot = replica->boot();
+  hello.starts = replica->starts();
   hello.level = options_.level;
   port_->set_hello(hello);
 }

@@ -15,8 +15,8 @@ using base::Code;
 using base::Result;
 using base::Status;
 
-constexpr std::string_view kIdentityMagic = "CLEATCL1", kNonceMagic = "CLEATNO1", kBootsMagic = "CLEATBO1",
-                           kRestoredMagic = "CLEATRE1";
+constexpr std::string_view kIdentityMagic = "CLEATCL1", kNonceMagic = "CLEATNO1", kBootsMagic = "CLEATBO2",
+                           kOldBootsMagic = "CLEATBO1", kRestoredMagic = "CLEATRE1";
 constexpr size_t kMostBytes = 1 << 20;  // far more than any list of members takes
 constexpr size_t kMagicBytes = 8, kSumBytes = 8;
 
@@ -299,13 +299,14 @@ Result<SeenBoots> load_boots(storage::FileSystem& files, const std::string& dir)
   if (!bytes.ok()) return bytes.status();
   SeenBoots boots;
   if (!*bytes) return boots;
-  auto inner = opened(**bytes, kBootsMagic, path);
+  const bool old = (*bytes)->starts_with(kOldBootsMagic);  // without ids
+  auto inner = opened(**bytes, old ? kOldBootsMagic : kBootsMagic, path);
   if (!inner.ok()) return inner.status();
   base::Reader r(*inner);
   while (r.ok() && !r.at_end()) {
     const uint64_t id = r.varint(), boot = r.varint();
     if (id > UINT32_MAX || boot > UINT32_MAX) r.fail();
-    boots[static_cast<uint32_t>(id)] = static_cast<uint32_t>(boot);
+    boots[static_cast<uint32_t>(id)] = {static_cast<uint32_t>(boot), old ? 0 : r.fixed64()};
   }
   if (!r.ok()) return Status(Code::kCorrupt, path + " cannot be read although its checksum is right: restore it");
   return boots;
@@ -314,9 +315,10 @@ Result<SeenBoots> load_boots(storage::FileSystem& files, const std::string& dir)
 Status store_boots(storage::FileSystem& files, const std::string& dir, const SeenBoots& boots) {
   std::string out(kBootsMagic);
   base::Writer w(out);
-  for (const auto& [id, boot] : boots) {
+  for (const auto& [id, start] : boots) {
     w.varint(id);
-    w.varint(boot);
+    w.varint(start.boot);
+    w.fixed64(start.id);
   }
   return write_file(files, dir, "boots", sealed(std::move(out)));
 }

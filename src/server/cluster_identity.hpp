@@ -60,9 +60,14 @@ base::Status store_identity(storage::FileSystem&, const std::string& dir, const 
 base::Result<FoundingNonce> load_or_make_nonce(storage::FileSystem&, const std::string& dir,
                                                const FoundingNonce& fresh);
 
-// How often each other member was started, as far as was seen (engine.md rule 11): one that comes back with less has an
-// older disk. None there yet: empty.
-using SeenBoots = std::map<uint32_t, uint32_t>;
+// The latest start of each other member that was seen: its number, and its id. A disk without that start is an older
+// one (engine.md rule 11). None there yet: empty.
+struct SeenStart {
+  uint32_t boot = 0;
+  uint64_t id = 0;  // 0: not known
+  bool operator==(const SeenStart&) const = default;
+};
+using SeenBoots = std::map<uint32_t, SeenStart>;
 base::Result<SeenBoots> load_boots(storage::FileSystem&, const std::string& dir);
 base::Status store_boots(storage::FileSystem&, const std::string& dir, const SeenBoots&);
 

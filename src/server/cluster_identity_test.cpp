@@ -137,6 +137,19 @@ TEST(ClusterIdentity, EveryDamagedByteIsFound) {
 }
 
 // Power goes at every moment of the first and of a later store: afterwards the old state or the new one, never a third.
+TEST(SeenBoots, ComeBackAsTheyWereStoredAndFromAnOlderBuild) {
+  storage::FakeFileSystem files;
+  EXPECT_TRUE(load_boots(files, "d")->empty());
+  const SeenBoots boots = {{2, {5, 0x0102030405060708}}, {300, {70'000, 0}}};
+  ASSERT_TRUE(store_boots(files, "d", boots).ok());
+  EXPECT_EQ(*load_boots(files, "d"), boots);
+  EXPECT_EQ(files.content("d/boots").substr(0, 8), "CLEATBO2");
+  std::string old = "CLEATBO1\x02\x05";
+  base::Writer(old).fixed64(XXH3_64bits(old.data(), old.size()));
+  files.put("d/boots", old);
+  EXPECT_EQ(*load_boots(files, "d"), (SeenBoots{{2, {5, 0}}}));
+}
+
 TEST(ClusterIdentity, PowerCuts) {
   ClusterIdentity second = sample();
   second.incarnation = 3;

@@ -104,6 +104,7 @@ replica::Options ClusterNode::replica_options() {
   // What is on a connection by then may stay there for as long as members wait for each other's acknowledgement.
   options.forward_patience_us = std::max(config_.undecided_wait_ms / 2, config_.undecided_wait_ms - 2'000) * 1000;
   options.seed = random_seed();
+  options.start_id = random_seed();
   options.member = identity.member;
   options.incarnation = identity.incarnation;
   options.founders = identity.founder() ? identity.members : std::vector<replica::Member>();

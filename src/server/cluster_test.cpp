@@ -17,8 +17,9 @@ using ::testing::HasSubstr;
 // Says what a test wants of it.
 class StatusReplica final : public replica::Replica {
  public:
-  explicit StatusReplica(uint32_t boot) : boot_(boot) {}
-  uint32_t boot() const override { return boot_; }
+  explicit StatusReplica(std::vector<uint64_t> starts) : starts_(std::move(starts)) {}
+  uint32_t boot() const override { return static_cast<uint32_t>(starts_.size()); }
+  std::vector<uint64_t> starts() const override { return {starts_.rbegin(), starts_.rend()}; }
   replica::Trouble begin_run(const base::ConnectionRef&) override { return replica::Trouble::kNone; }
   replica::Trouble add(const lock::Command&) override { return replica::Trouble::kNone; }
   void read(uint64_t) override {}
@@ -38,7 +39,7 @@ class StatusReplica final : public replica::Replica {
   std::vector<replica::MemberChange> asked;
 
  private:
-  uint32_t boot_;
+  std::vector<uint64_t> starts_;  // the latest is the last
   lock::Machine machine_;
 };
 
@@ -64,7 +65,7 @@ struct Node final : PeerPort {
   net::PeerHello hello;
   std::map<uint64_t, std::string> dials, troubles;
   std::map<uint64_t, Node*> up;
-  uint32_t boots = 0;
+  std::vector<uint64_t> starts;  // ids, the latest is the last
   int admitted_again = 0;
 };
 
@@ -108,7 +109,7 @@ class Net {
   void empty(Node& n) {
     stop(n);
     n.files = storage::FakeFileSystem();
-    n.boots = 0;
+    n.starts.clear();
   }
   // Until nothing happens any more.
   void run() {
@@ -123,7 +124,8 @@ class Net {
   }
   void serve(Node& n) {
     if (n.cluster->phase() != Phase::kMember || n.replica) return;
-    n.replica = std::make_unique<StatusReplica>(++n.boots);
+    n.starts.push_back(++start_id_);
+    n.replica = std::make_unique<StatusReplica>(n.starts);
     n.cluster->serve(n.replica.get(), n.cluster->identity().founder() ? n.cluster->members() : replica::Members());
     redial(n);
   }
@@ -157,6 +159,7 @@ class Net {
   std::map<std::string, std::unique_ptr<Node>> nodes_;
   int nonces_ = 0;
   int64_t now_us_ = 0;
+  uint64_t start_id_ = 0;
 };
 
 void Node::set_hello(const net::PeerHello& h) {
@@ -320,12 +323,12 @@ TEST_F(ClusterTest, ARemovedMemberStops) {
 TEST_F(ClusterTest, ADiskPutBackIsSentAway) {
   found();
   net_.stop(c_);
-  c_.boots = 5;
+  const auto copy = c_.starts;
   ASSERT_TRUE(net_.start(c_, "c", kList).ok());
   net_.run();
   EXPECT_EQ(a_.trouble(3), "");
   net_.stop(c_);
-  c_.boots = 2;
+  c_.starts = copy;
   ASSERT_TRUE(net_.start(c_, "c", kList).ok());
   net_.run();
   ASSERT_EQ(c_.cluster->phase(), Phase::kStopped);
@@ -346,21 +349,21 @@ TEST_F(ClusterTest, WhatItSaysToAnotherIsNotMeantForItself) {
   }
 }
 
-TEST_F(ClusterTest, HowOftenOthersWereStartedIsRemembered) {
+TEST_F(ClusterTest, TheStartsOfOthersAreRemembered) {
   found();
   net_.stop(c_);
-  c_.boots = 5;
+  const auto copy = c_.starts;
   ASSERT_TRUE(net_.start(c_, "c", kList).ok());
   net_.run();
   net_.stop(c_);
   ASSERT_TRUE(net_.start(a_, "a", kList).ok());
   ASSERT_TRUE(net_.start(b_, "b", kList).ok());
-  c_.boots = 2;
+  c_.starts = copy;
   ASSERT_TRUE(net_.start(c_, "c", kList).ok());
   net_.run();
   EXPECT_EQ(a_.cluster->phase(), Phase::kMember);
   ASSERT_EQ(c_.cluster->phase(), Phase::kStopped);
-  EXPECT_THAT(c_.cluster->stop_reason(), HasSubstr("was started 6 times before and now says 3"));
+  EXPECT_THAT(c_.cluster->stop_reason(), HasSubstr("number 2 and does not know of its start number 2"));
   ASSERT_TRUE(a_.files.flip("d/boots", 9, 1));
   EXPECT_THAT(net_.start(a_, "a", kList).message(), HasSubstr("d/boots is damaged"));
 }
@@ -387,7 +390,7 @@ TEST_F(ClusterTest, OneAloneGetsAnAddressWhenItIsToGrow) {
   Cluster again;
   ASSERT_TRUE(again.start(options).ok());
   again.attach(d_);
-  StatusReplica replica(2);
+  StatusReplica replica({1, 2});
   again.serve(&replica, again.members());
   again.turn(0);
   EXPECT_TRUE(replica.asked.empty());  // not before it leads

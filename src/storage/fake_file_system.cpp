@@ -121,6 +121,19 @@ void FakeFileSystem::put(const std::string& path, std::string content) {
   now_[path] = durable_[path] = std::move(node);
 }
 
+void FakeFileSystem::keep_copy() {
+  copy_.clear();
+  for (const auto& [path, node] : durable_) copy_[path] = node->data.substr(0, node->synced);
+}
+
+void FakeFileSystem::put_copy_back() {
+  ++generation_;
+  unsynced_.clear();
+  now_.clear();
+  durable_.clear();
+  for (const auto& [path, content] : copy_) put(path, content);
+}
+
 void FakeFileSystem::change(const std::string& path, std::shared_ptr<Node> node) {
   unsynced_.push_back({dir_of(path), path, node});
   if (node) {

@@ -23,6 +23,8 @@ class FakeFileSystem : public FileSystem {
   bool flip(const std::string& path, uint64_t offset, uint8_t mask);  // rot
   std::string content(const std::string& path) const;                 // empty if there is none
   void put(const std::string& path, std::string content);             // durable at once
+  void keep_copy();                                                   // of what is durable, in place of an earlier copy
+  void put_copy_back();  // all is as it was when the copy was made; as after a crash
   // What was asked, in order: "create a", "sync a", "rename a b", "sync_dir d", "remove a".
   const std::vector<std::string>& calls() const { return calls_; }
 
@@ -53,6 +55,7 @@ class FakeFileSystem : public FileSystem {
   uint64_t used() const;
 
   Names now_, durable_;
+  std::map<std::string, std::string> copy_;
   std::vector<Change> unsynced_;
   std::vector<std::string> calls_;
   uint64_t capacity_ = UINT64_MAX;

@@ -52,6 +52,7 @@ typedef struct {
   uint64_t group;          // raft-engine's region
   uint64_t id;             // of this member, 1 to 2^32 - 1
   uint64_t seed;           // of election timeouts
+  uint64_t start_id;       // of this start, random
   const uint64_t* voters;  // not empty: an empty directory becomes a group of these; else it waits to be told
   size_t voter_count;
   bool has_snapshot;  // the snapshot that the caller has restored: entries after it are applied anew
@@ -214,6 +215,8 @@ typedef struct {
   bool handing_over;  // a leader that asked another to take over: it takes no proposal until that ends
 } ce_status_view;
 void ce_status(const ce_group* group, ce_status_view* out);
+// Ids of the directory's starts: of number `boot` first, then of the one before ...; 0: not known. How many there are.
+size_t ce_starts(const ce_group* group, uint64_t* out, size_t cap);
 
 // ---- A disk in memory, for the simulator. Files also exist, empty, in the directory of ce_options (put it on tmpfs).
 // ce_disk_crash drops un-synced data as the seed says and makes the open group's disk dead (every call succeeds and
@@ -221,6 +224,9 @@ void ce_status(const ce_group* group, ce_status_view* out);
 ce_disk* ce_disk_new(void);
 void ce_disk_free(ce_disk* disk);
 void ce_disk_crash(const ce_disk* disk, uint64_t seed);
+void ce_disk_keep_copy(const ce_disk* disk);  // of what is durable, in place of an earlier copy
+// Of a closed group: the disk is as it was when the copy was made. False: the directory can't be changed.
+bool ce_disk_put_copy_back(const ce_disk* disk);
 void ce_disk_set_capacity(const ce_disk* disk, uint64_t bytes);  // UINT64_MAX: no limit
 void ce_disk_set_sync_cost(const ce_disk* disk, uint64_t us, uint64_t us_per_kib);
 void ce_disk_fail_syncs(const ce_disk* disk, bool fail);

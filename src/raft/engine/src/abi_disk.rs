@@ -32,6 +32,16 @@ pub unsafe extern "C" fn ce_disk_crash(d: *const CDisk, seed: u64) {
 }
 
 #[no_mangle]
+pub unsafe extern "C" fn ce_disk_keep_copy(d: *const CDisk) {
+    (*d).0.keep_copy();
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_disk_put_copy_back(d: *const CDisk) -> bool {
+    (*d).0.put_copy_back().is_ok()
+}
+
+#[no_mangle]
 pub unsafe extern "C" fn ce_disk_set_capacity(d: *const CDisk, bytes: u64) {
     (*d).0.set_capacity((bytes != u64::MAX).then_some(bytes));
 }

@@ -8,6 +8,7 @@ use protobuf::Message as _;
 use raft::eraftpb::{ConfState, Entry, HardState, Message, MessageType, Snapshot};
 use raft::{Config, RawNode, ReadOnlyOption, ReadState, StateRole};
 
+use crate::bound::STARTS;
 use crate::filter::{self, Reject};
 use crate::hooks;
 use crate::log::{self, fail, Failure, Log, Settings, Why};
@@ -343,6 +344,11 @@ impl Group {
         let status = if ok { raft::SnapshotStatus::Finish } else { raft::SnapshotStatus::Failure };
         self.raw.report_snapshot(peer, status);
         self.settle();
+    }
+
+    /// See Log::starts.
+    pub fn starts(&self) -> [u64; STARTS] {
+        self.log.starts()
     }
 
     pub fn view(&self) -> StatusView {

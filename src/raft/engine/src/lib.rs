@@ -63,6 +63,7 @@ pub struct COptions {
     group: u64,
     id: u64,
     seed: u64,
+    start_id: u64,
     voters: *const u64,
     voter_count: usize,
     has_snapshot: bool,
@@ -149,6 +150,7 @@ unsafe fn settings_of<'a>(o: &'a COptions) -> Settings<'a> {
         snapshot: o.has_snapshot.then(|| (o.snapshot_index, o.snapshot_term, o.snapshot_conf.get().to_vec())),
         file_bytes: o.file_bytes,
         purge_bytes: o.purge_bytes,
+        start_id: o.start_id,
         prefill: o.prefill,
         ignore_bound: o.ignore_bound,
         disk: o.disk.as_ref().map(|d| d.0.clone()),
@@ -301,6 +303,13 @@ pub unsafe extern "C" fn ce_report_unreachable(g: *mut CGroup, peer: u64) {
 #[no_mangle]
 pub unsafe extern "C" fn ce_report_snapshot(g: *mut CGroup, peer: u64, ok: bool) {
     (*g).group.report_snapshot(peer, ok);
+}
+
+#[no_mangle]
+pub unsafe extern "C" fn ce_starts(g: *const CGroup, out: *mut u64, cap: usize) -> usize {
+    let starts = (*g).group.starts();
+    std::ptr::copy_nonoverlapping(starts.as_ptr(), out, starts.len().min(cap));
+    starts.len()
 }
 
 #[no_mangle]

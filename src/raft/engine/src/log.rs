@@ -11,7 +11,7 @@ use protobuf::Message as _;
 use raft::eraftpb::{Entry, HardState, Snapshot};
 use raft_engine::{Command, Config, Engine, LogBatch, MessageExt, ReadableSize, RecoveryMode};
 
-use crate::bound::{Bound, Found};
+use crate::bound::{Bound, Found, STARTS};
 use crate::files::Files;
 use crate::fs::{is_no_space, Fs};
 use crate::hooks;
@@ -58,6 +58,7 @@ pub struct Settings<'a> {
     pub snapshot: Option<(u64, u64, Vec<u8>)>,
     pub file_bytes: u64,
     pub purge_bytes: u64,
+    pub start_id: u64,
     pub prefill: bool,
     /// A broken node, for make mutants.
     pub ignore_bound: bool,
@@ -70,6 +71,7 @@ pub struct Log {
     group: u64,
     file_bytes: u64,
     purge_bytes: u64,
+    start_id: u64,
     inner: Mutex<Inner>,
     _lock: File,
 }
@@ -249,6 +251,7 @@ fn open_locked(s: &Settings, fs: Arc<Fs>, lock: File, visit: Visit) -> Result<(L
         group: s.group,
         file_bytes: s.file_bytes,
         purge_bytes: s.purge_bytes,
+        start_id: s.start_id,
         inner: Mutex::new(inner),
         _lock: lock,
     };
@@ -264,7 +267,7 @@ impl Log {
         let mut state = loaded.state;
         let is_new = state.boot == 0;
         state.boot = state.boot.max(inner.bound.boots) + 1;
-        match inner.bound.count_boot(state.boot) {
+        match inner.bound.count_boot(state.boot, self.start_id) {
             Ok(()) if self.fs.stopped() => return fail(Why::Stopped, "a sync failed".into()),
             Ok(()) => {}
             Err(e) if is_no_space(&e) => return fail(Why::NoSpace, format!("no room to count the start: {e}")),
@@ -390,6 +393,11 @@ impl Log {
     }
 
     /// Bytes of the log files that are in use.
+    /// Ids of this directory's starts, the latest first; 0: not known.
+    pub fn starts(&self) -> [u64; STARTS] {
+        self.lock().bound.starts
+    }
+
     pub fn disk_bytes(&self) -> u64 {
         self.engine.get_used_size() as u64
     }

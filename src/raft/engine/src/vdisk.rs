@@ -37,6 +37,7 @@ struct Inner {
     sync_us_per_kib: u64,
     fail_syncs: bool,
     ignore_syncs: bool,
+    copy: BTreeMap<PathBuf, Vec<u8>>,
 }
 
 pub struct Disk {
@@ -165,6 +166,28 @@ impl Disk {
         self.used.store(used, Ordering::Release);
     }
 
+    /// Makes a copy of all that is durable, in place of an earlier one.
+    pub fn keep_copy(&self) {
+        let mut inner = self.lock();
+        inner.copy = inner.files.iter().map(|(path, f)| (path.clone(), durable(&f.lock().unwrap()))).collect();
+    }
+
+    /// The disk is as it was when the copy was made. Of a node that is down.
+    pub fn put_copy_back(&self) -> io::Result<()> {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        for path in inner.files.keys().filter(|path| !inner.copy.contains_key(*path)) {
+            std::fs::remove_file(path)?;
+        }
+        for path in inner.copy.keys() {
+            std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+        }
+        let file = |data: &Vec<u8>| Arc::new(Mutex::new(File { data: data.clone(), unsynced: Vec::new() }));
+        inner.files = inner.copy.iter().map(|(path, data)| (path.clone(), file(data))).collect();
+        self.used.store(inner.copy.values().map(|data| data.len() as u64).sum(), Ordering::Release);
+        Ok(())
+    }
+
     pub fn names(&self) -> Vec<PathBuf> {
         self.lock().files.keys().cloned().collect()
     }
@@ -248,16 +271,26 @@ impl Disk {
     }
 }
 
-fn lose(f: &mut File, dice: &mut Dice) {
-    let ops = std::mem::take(&mut f.unsynced);
+fn undo(data: &mut Vec<u8>, ops: &[Op]) {
     for op in ops.iter().rev() {
-        f.data.truncate(op.old_len);
-        f.data.resize(op.old_len, 0);
+        data.truncate(op.old_len);
+        data.resize(op.old_len, 0);
         let end = (op.offset + op.old.len()).min(op.old_len);
         if op.offset < end {
-            f.data[op.offset..end].copy_from_slice(&op.old[..end - op.offset]);
+            data[op.offset..end].copy_from_slice(&op.old[..end - op.offset]);
         }
     }
+}
+
+fn durable(f: &File) -> Vec<u8> {
+    let mut data = f.data.clone();
+    undo(&mut data, &f.unsynced);
+    data
+}
+
+fn lose(f: &mut File, dice: &mut Dice) {
+    let ops = std::mem::take(&mut f.unsynced);
+    undo(&mut f.data, &ops);
     match dice.below(4) {
         0 => {}
         1 => ops.iter().for_each(|op| redo(f, op, usize::MAX)),
