@@ -215,7 +215,7 @@ struct Plan {
   // The load lasts at least as long, and until so many operations were asked and kLeastFaults befell the members.
   int64_t ops, load_us;
   static constexpr uint64_t kLeastFaults = 10;
-  static constexpr int64_t kLongestLoadUs = 900'000'000;  // enough for a disk that is full most of the time
+  static constexpr int64_t kLongestLoadUs = 900'000'000;  // enough where faults leave clients little time
   double margin = 0.01, server_rate, client_rate_min;
   int clients, names;
   int64_t session_ttl_min_ms, session_ttl_max_ms;
