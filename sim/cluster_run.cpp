@@ -195,6 +195,7 @@ RunResult go_on(Cluster& over, const Heritage& heritage) {
   const auto adjust = [&](Plan& p) {
     p.first_number = kNextNumbers;
     p.changes |= heritage.founders.size() == 1;
+    p.put_backs = false;  // of one member alone, nobody could tell
   };
   Cluster c(over.options, adjust, &heritage);
   c.world.say(fmt::format("incarnation {} begins", heritage.origin.incarnation));
