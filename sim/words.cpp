@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "lock/result_text.hpp"
+
 namespace cleat::sim {
 namespace {
 
@@ -44,48 +46,6 @@ std::string_view word(replica::Trouble t) {
   }
 }
 
-std::string_view word(Result r) {
-  switch (r) {
-    case Result::kDone:
-      return "done";
-    case Result::kGranted:
-      return "granted";
-    case Result::kQueued:
-      return "it waits";
-    case Result::kNotGranted:
-      return "not granted";
-    case Result::kOpened:
-      return "opened";
-    case Result::kAttached:
-      return "attached";
-    case Result::kNotHeld:
-      return "NOTHELD";
-    case Result::kNil:
-      return "nil";
-    case Result::kStale:
-      return "STALE";
-    case Result::kExpired:
-      return "EXPIRED";
-    case Result::kRevoked:
-      return "REVOKED";
-    case Result::kNoSession:
-      return "NOSESSION";
-    case Result::kDeadlock:
-      return "DEADLOCK";
-    case Result::kMode:
-      return "MODE";
-    case Result::kLimit:
-      return "LIMIT";
-    case Result::kReqReused:
-      return "the REQ was used for something else";
-    case Result::kWrongKey:
-      return "wrong key";
-    case Result::kImplicitBusy:
-      return "the connection's own session is in use";
-  }
-  return "?";
-}
-
 }  // namespace
 
 std::string in_words(const Request& r) {
@@ -116,7 +76,7 @@ std::string in_words(const Reply& r) {
   if (r.trouble != replica::Trouble::kNone) return std::string(word(r.trouble));
   if (r.kind == Kind::kKeepAlive) return r.alive ? "OK" : "NOSESSION";
   if (r.kind == Kind::kCheck) return std::to_string(r.count);
-  std::string out(word(r.result));
+  std::string out(lock::result_text(r.result));
   if (r.why != lock::Why::kNone) out += fmt::format(", {}", lock::why_text(r.why));
   if (r.result == Result::kOpened || r.result == Result::kAttached) out += fmt::format(", session {}", r.session);
   if (r.result == Result::kGranted) out += fmt::format(", fence {}", r.fence);

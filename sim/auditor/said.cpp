@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "lock/result_text.hpp"
+
 namespace cleat::auditor {
 
 using lock::EventKind;
-using lock::Result;
 using lock::Why;
 
 OutcomeSaid own(const lock::Outcome& o) {
@@ -140,48 +141,6 @@ std::string text(const Said& s) {
                        o->kind == lock::By::kImplicit ? "implicit" : "explicit", o->log_ms);
   const auto& e = std::get<SessionEnded>(s);
   return fmt::format("session {} ended, {}", e.id, why_name(e.why));
-}
-
-std::string_view result_text(Result r) {
-  switch (r) {
-    case Result::kDone:
-      return "done";
-    case Result::kGranted:
-      return "GRANTED";
-    case Result::kQueued:
-      return "queued";
-    case Result::kNotGranted:
-      return "not granted";
-    case Result::kOpened:
-      return "opened";
-    case Result::kAttached:
-      return "attached";
-    case Result::kNotHeld:
-      return "NOTHELD";
-    case Result::kNil:
-      return "nil";
-    case Result::kStale:
-      return "STALE";
-    case Result::kExpired:
-      return "EXPIRED";
-    case Result::kRevoked:
-      return "REVOKED";
-    case Result::kNoSession:
-      return "NOSESSION";
-    case Result::kDeadlock:
-      return "DEADLOCK";
-    case Result::kMode:
-      return "MODE";
-    case Result::kLimit:
-      return "LIMIT";
-    case Result::kReqReused:
-      return "ERR (REQ reused)";
-    case Result::kWrongKey:
-      return "ERR (wrong key)";
-    case Result::kImplicitBusy:
-      return "ERR (implicit session busy)";
-  }
-  return "?";
 }
 
 std::string_view event_name(EventKind k) {

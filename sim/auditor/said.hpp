@@ -41,7 +41,6 @@ EventSaid own(const lock::Event&);
 
 bool same(const Said&, const Said&);
 std::string text(const Said&);
-std::string_view result_text(lock::Result);
 std::string_view event_name(lock::EventKind);
 std::string_view why_name(lock::Why);
 
