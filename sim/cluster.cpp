@@ -12,7 +12,7 @@ namespace {
 Plan make_plan(const World& world, const RunOptions& o, const std::function<void(Plan&)>& adjust) {
   Plan plan(world.dice(Stream::kPlan), o.ops, o.members);
   plan.seed = o.seed;
-  plan.flips = false;  // rot is for a node alone: the others replace a damaged member
+  plan.flips = false;  // see Plan::rots
   if (adjust) adjust(plan);
   return plan;
 }

@@ -8,7 +8,7 @@
 #include "changes.hpp"
 #include "cluster.hpp"
 #include "faults.hpp"
-#include "put_back.hpp"
+#include "lost_disks.hpp"
 
 namespace cleat::sim {
 namespace {
@@ -36,11 +36,11 @@ void check_whole(Cluster& c) {
 }
 
 struct Load {
-  explicit Load(Cluster& c) : faults(c), changes(c), put_back(c, changes) {}
-  bool settled() const { return changes.settled() && put_back.settled(); }
+  explicit Load(Cluster& c) : faults(c), changes(c), lost_disks(c, changes) {}
+  bool settled() const { return changes.settled() && lost_disks.settled(); }
   Faults faults;
   Changes changes;
-  PutBack put_back;
+  LostDisks lost_disks;
   int64_t lasted_us = 0;
 };
 
@@ -71,12 +71,13 @@ void bear(Cluster& c, Load& load) {
   c.start();
   c.add_clients();
   load.faults.begin();
-  if (c.plan.changes || c.plan.put_backs) load.changes.begin();
-  if (c.plan.put_backs) load.put_back.begin();
+  const bool disks = c.plan.put_backs || c.plan.rots;
+  if (c.plan.changes || disks) load.changes.begin();
+  if (disks) load.lost_disks.begin();
   last(c, load);
   load.faults.end();
   load.changes.end();
-  load.put_back.end();
+  load.lost_disks.end();
 }
 
 // All get the build of the next feature level at last, one after the other: it comes into force without being asked
@@ -195,7 +196,7 @@ RunResult go_on(Cluster& over, const Heritage& heritage) {
   const auto adjust = [&](Plan& p) {
     p.first_number = kNextNumbers;
     p.changes |= heritage.founders.size() == 1;
-    p.put_backs = false;  // of one member alone, nobody could tell
+    p.put_backs = p.rots = false;  // of one member alone: nobody could tell, nobody would be left
   };
   Cluster c(over.options, adjust, &heritage);
   c.world.say(fmt::format("incarnation {} begins", heritage.origin.incarnation));

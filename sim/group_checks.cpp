@@ -127,22 +127,35 @@ void GroupChecks::check_expiry(uint64_t session, int64_t ttl_ms) {
   const Member& m = members_[leader->second];
   if (m.inherited.count(session) != 0) world_.cover(kInheritedExpired);
   if (present_replayed_) return;
-  const int64_t wall_us = (present_wall_ms_ - 1'700'000'000'000) * 1000 + 999;
-  const auto turn =
-      std::find_if(m.turns.rbegin(), m.turns.rend(), [&](const Turn& t) { return t.reading_us <= wall_us; });
-  if (turn == m.turns.rend()) return;
+  // The entry tells in which millisecond its leader read its clock: of several turns in it any may have proposed the
+  // end.
+  const int64_t wall_us = (present_wall_ms_ - 1'700'000'000'000) * 1000;
+  const auto last =
+      std::find_if(m.turns.rbegin(), m.turns.rend(), [&](const Turn& t) { return t.reading_us <= wall_us + 999; });
+  const double kept_us = static_cast<double>(ttl_ms) * 1000 * (1 + plan_.margin) - 2000;
+  int64_t longest_us = 0;
+  for (auto turn = last; turn != m.turns.rend() && (turn == last || turn->reading_us >= wall_us); ++turn) {
+    const auto listened_us = listened_without(m, session, *turn);
+    if (!listened_us || static_cast<double>(*listened_us) >= kept_us) return;
+    longest_us = std::max(longest_us, *listened_us);
+  }
+  if (last == m.turns.rend()) return;
+  world_.fail("paused server",
+              fmt::format("a paused server kills no one: session {} (TTL {} ms) ended after {:.3f} ms in which its "
+                          "leader {} listened without it",
+                          session, ttl_ms, static_cast<double>(longest_us) / 1000, leader->second));
+}
+
+// How long before that turn the leader listened and heard nothing of the session. None: it never heard of it, and it
+// was marked before.
+std::optional<int64_t> GroupChecks::listened_without(const Member& m, uint64_t session, const Turn& turn) {
   int64_t since_us = m.leads_since_us;
   bool came = false;
   if (const auto arrivals = m.arrivals.find(session); arrivals != m.arrivals.end())
     for (const Arrival& a : arrivals->second)
-      if (a.real_us < turn->start_us) since_us = std::max(since_us, a.awake_us), came = true;
-  if (!came && m.inherited_marks.count(session) != 0) return;
-  const double kept_us = static_cast<double>(ttl_ms) * 1000 * (1 + plan_.margin) - 2000;
-  if (static_cast<double>(turn->awake_us - since_us) < kept_us)
-    world_.fail("paused server",
-                fmt::format("a paused server kills no one: session {} (TTL {} ms) ended after {:.3f} ms in which its "
-                            "leader {} listened without it",
-                            session, ttl_ms, static_cast<double>(turn->awake_us - since_us) / 1000, leader->second));
+      if (a.real_us < turn.start_us) since_us = std::max(since_us, a.awake_us), came = true;
+  if (!came && m.inherited_marks.count(session) != 0) return std::nullopt;
+  return turn.awake_us - since_us;
 }
 
 void GroupChecks::check_digest(uint32_t member, uint64_t index, const lock::Machine& machine) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -68,6 +69,7 @@ class GroupChecks {
   void decided(uint32_t member, const Applied&, std::string_view bytes);
   void check_log_time(const lock::EntryStamp&);
   void check_expiry(uint64_t session, int64_t ttl_ms);
+  static std::optional<int64_t> listened_without(const Member&, uint64_t session, const Turn&);
   void check_digest(uint32_t member, uint64_t index, const lock::Machine&);
 
   World& world_;

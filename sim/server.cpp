@@ -88,7 +88,7 @@ replica::Options Server::options() {
 }
 
 void Server::start() {
-  if (up() || retired_ || sent_away_) return;
+  if (up() || retired_ || lost_) return;
   // An operator upgrades it, or goes back to the build of before.
   Rng dice = world_.dice(Stream::kUpgrade, self_.member, life_);
   if (plan_.upgrades && dice.chance(0.5) && world_.happens(Stream::kUpgrade, self_.member, life_)) {

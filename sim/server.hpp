@@ -66,7 +66,9 @@ class Server : public replica::Clock, private replica::Listener, private replica
   uint32_t starts_since_copy() const { return replica_->boot() - copied_boot_; }  // of one that is up
   // It noted, for good, the latest start of the other one, which is up.
   bool has_met(const Server& other) const;
-  bool was_sent_away() const { return sent_away_; }    // by another one, for an older disk; it does not start again
+  // It is killed, and a byte of its disk is another when it starts again. False: not now.
+  bool rot();
+  bool is_lost() const { return lost_; }               // sent away for an older disk, or not started on a rotten one
   void die_in_next_write(Rng&);                        // its sync fails, or the power goes in the middle of it
   bool failing() const { return failing_ || dying_; }  // it goes soon
   void snapshot();
@@ -222,7 +224,7 @@ class Server : public replica::Clock, private replica::Listener, private replica
   std::set<uint32_t> known_;
   server::SeenBoots boots_;
   uint32_t copied_boot_ = 0;
-  bool sent_away_ = false;
+  bool lost_ = false;
 };
 
 }  // namespace cleat::sim

@@ -18,10 +18,8 @@ std::string_view cover_text(int c) {
 
 bool is_met_by(int cover, int members) {
   if (members == 1 || members == 2) return false;  // too few for most of it
-  // Rot is for a node alone: a cluster replaces a damaged member. Marks that a start finds are inherited there.
-  const bool alone_only =
-      cover == kFlipsRefused || cover == kFlipsHarmless || cover == kSnapshotRot || cover == kBarred;
-  return members > 0 ? !alone_only : cover < kFirstOfClusters;
+  // Marks that a start finds are inherited in a group.
+  return members > 0 ? cover != kBarred : cover < kFirstOfClusters;
 }
 
 void World::at(int64_t us, std::function<void()> what) {
@@ -102,7 +100,9 @@ void Plan::plan_cluster(Rng& rng) {
   wire_us = rng.chance(0.7) ? rng.in(40, 500) : rng.in(500, 15'000);
   wire_buffer = rng.chance(0.3) ? static_cast<size_t>(rng.in(4, 64)) << 10 : 8u << 20;
   // Who recovers from an older copy of a disk has nobody left to tell it.
-  put_backs = rng.chance(0.25) && !changes && after == After::kPeace;
+  const bool replaces = !changes && after == After::kPeace;
+  put_backs = rng.chance(0.25) && replaces;
+  rots = rng.chance(0.25) && replaces && !upgrades;
 }
 
 }  // namespace cleat::sim

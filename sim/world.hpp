@@ -228,6 +228,7 @@ struct Plan {
   bool drifts = false;        // clocks change their rates
   bool changes = false;       // of the membership
   bool put_backs = false;     // disks are put back to an older copy
+  bool rots = false;          // of several members: a byte of one's disk is another
   bool slow_clients = false;  // what they send arrives when they have gone elsewhere
   uint64_t req_results = 256;
   // After the load the group is over: a backup of it, or one member's disk, founds the next one.

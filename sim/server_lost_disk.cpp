@@ -1,4 +1,5 @@
-// A member whose disk is put back to an older copy, and the rule by which the others send it away (engine.md rule 11).
+// A member that loses its disk: it is put back to an older copy, and the others send the member away by the rules of
+// admission (engine.md rule 11); or it rots.
 #include <fmt/format.h>
 
 #include "server.hpp"
@@ -30,6 +31,23 @@ void Server::put_copy_back() {
   if (!disk_->put_copy_back()) world_.fail("put back", "put back: the directory can't be changed");
   files_->put_copy_back();
   world_.after(dice_.in(1'000, 1'000'000), [this] { start(); });
+}
+
+// After a kill, not a power cut: see kill().
+bool Server::rot() {
+  if (!up() || failing_ || world_.now_us < busy_until_us_) return false;
+  kill();
+  self_.group->starts(self_.member);
+  if (dice_.chance(0.3)) {
+    refuse_damaged_snapshot();
+  } else if (try_open_with_rot()) {
+    lost_ = true;
+    return true;
+  } else {
+    world_.cover(kFlipsHarmless);
+  }
+  world_.after(dice_.in(1'000, 500'000), [this] { start(); });
+  return true;
 }
 
 void Server::read_boots() {
@@ -77,9 +95,9 @@ base::Status Server::admit(const net::PeerHello& theirs) {
 }
 
 void Server::refused(const std::string& why) {
-  if (sent_away_ || why.find(server::kPutBackRefusal) == std::string::npos)
+  if (lost_ || why.find(server::kPutBackRefusal) == std::string::npos)
     return world_.say(fmt::format("member {} is refused: {}", self_.member, why));
-  sent_away_ = true;
+  lost_ = true;
   world_.cover(kSentAway);
   world_.say(fmt::format("member {} is sent away: {}", self_.member, why));
   kill();

@@ -1,0 +1,56 @@
+#include "lost_disks.hpp"
+
+#include <algorithm>
+
+namespace cleat::sim {
+
+void LostDisks::turn() {
+  c_.world.after(pace_.in(100'000, 900'000), [this] {
+    look();
+    turn();
+  });
+}
+
+void LostDisks::look() {
+  if (victim_ != nullptr && victim_->is_lost()) {
+    changes_.replace(*victim_);
+    victim_ = nullptr;
+    doing_ = Doing::kNothing;
+  }
+  if (doing_ == Doing::kRots && victim_->up()) doing_ = Doing::kNothing;
+  if (over_ || !changes_.settled()) return;
+  if (doing_ == Doing::kNothing) return choose();
+  if (doing_ == Doing::kCopied) put_back();
+}
+
+void LostDisks::choose() {
+  victim_ = nullptr;
+  ++count_;
+  Rng dice = c_.world.dice(Stream::kFault, 1, count_);
+  Server& v = *c_.servers()[dice.below(c_.size())];
+  if (!v.up() || v.failing() || !dice.chance(0.3) || !c_.world.happens(Stream::kFault, 1, count_)) return;
+  const bool rots = c_.plan.rots && (!c_.plan.put_backs || dice.chance(0.5));
+  if (rots && !v.rot()) return;
+  if (!rots) v.keep_copy();
+  victim_ = &v;
+  doing_ = rots ? Doing::kRots : Doing::kCopied;
+}
+
+void LostDisks::put_back() {
+  if (!victim_->up() || victim_->failing()) return;
+  if (victim_->starts_since_copy() == 0) {
+    if (!pace_.chance(0.2)) return;
+    victim_->kill();
+    return c_.restart_later(*victim_, pace_.in(5'000, 500'000));
+  }
+  if (!all_met() || !pace_.chance(0.3)) return;
+  doing_ = Doing::kPutBack;
+  victim_->put_copy_back();
+}
+
+bool LostDisks::all_met() const {
+  return std::all_of(c_.servers().begin(), c_.servers().end(),
+                     [this](const Server* s) { return s == victim_ || s->has_met(*victim_); });
+}
+
+}  // namespace cleat::sim

@@ -1,0 +1,36 @@
+// Disks that a member must not go on with. Somebody puts one back to an older copy, from before its latest start: the
+// others have met that start, and send the member away. (Where nobody met a start since, nothing can tell.) Or a byte
+// rots: the member does not start, or did not need it. The operator replaces the member.
+#pragma once
+
+#include "changes.hpp"
+#include "cluster.hpp"
+
+namespace cleat::sim {
+
+class LostDisks {
+ public:
+  LostDisks(Cluster& cluster, Changes& changes)
+      : c_(cluster), changes_(changes), pace_(cluster.world.dice(Stream::kPace, 2)) {}
+  void begin() { turn(); }
+  void end() { over_ = true; }  // nothing new; what is lost is replaced
+  bool settled() const { return doing_ == Doing::kNothing || doing_ == Doing::kCopied; }
+
+ private:
+  enum class Doing : uint8_t { kNothing, kCopied, kPutBack, kRots };
+  void turn();
+  void look();
+  void choose();
+  void put_back();
+  bool all_met() const;
+
+  Cluster& c_;
+  Changes& changes_;
+  Rng pace_;
+  uint64_t count_ = 0;
+  Doing doing_ = Doing::kNothing;
+  Server* victim_ = nullptr;
+  bool over_ = false;
+};
+
+}  // namespace cleat::sim
