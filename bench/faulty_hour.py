@@ -7,7 +7,7 @@ import threading
 import time
 
 from crowd import Crowd, most_connections
-from long_runs import SLACK, bounded, sample
+from long_runs import SLACK, bounded, held_to, sample
 from nodes import ThreeMembers, Wire, wait_for
 
 BUSY, NAMES = 500, 20  # clients that want names in turn, the names: mostly some of them wait
@@ -141,7 +141,7 @@ def members_stay_bounded(report, samples):
             highest = ", ".join(f"{max(s[what] for s in part):,.0f}" for part in (own[:third], own[third:2 * third], own[2 * third:]))
             label = "descriptors beside clients" if what == "descriptors" else what
             report.add("hour", f"{name}: {label}: first; highest of each third", f"{own[0][what]:,.0f}; {highest}",
-                       f"the last at most the middle one + 10% + {SLACK[what]}", bounded(own, what))
+                       held_to(what), bounded(own, what))
 
 
 def clients_were_served(report, busy, idle, queues):
