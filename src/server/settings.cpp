@@ -303,6 +303,10 @@ base::Status check_config(const Config& config) {
   if (!address.ok()) return fail(fmt::format("listen: {}", address.status().message()));
   if (config.limits.min_ttl_ms > config.limits.max_ttl_ms)
     return fail("min-ttl-ms is above max-ttl-ms: swap or change them");
+  if (config.limits.session_ttl_ms < config.limits.min_ttl_ms ||
+      config.limits.session_ttl_ms > config.limits.max_ttl_ms)
+    return fail("session-ttl-ms is not within min-ttl-ms and max-ttl-ms: change it, or them");
+  if (config.data.empty()) return fail("data: give the path of a directory");
   if (config.max_output_bytes > config.max_output_total_bytes) {
     return fail("max-output-bytes (one connection) is above max-output-total-bytes (all of them): raise the second");
   }

@@ -3,7 +3,10 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
+#include <sstream>
 
 #include "server/settings.hpp"
 
@@ -54,9 +57,10 @@ bool is_bare(char c) {
          std::string_view("_-+.=:,[] \t\r").find(c) != std::string_view::npos;
 }
 
-// Whether quotes begin where a word may, and end, and outside of them and of comments there is only what keys, numbers
-// and lists are made of.
-bool plain_outside_of_quotes(std::string_view line) {
+// Quotes must begin where a word may, and end, and outside of them and of comments there is only what keys, numbers and
+// lists are made of. Empty: so it is.
+std::string_view wrong_with_words(std::string_view line) {
+  constexpr std::string_view kBare = "text other than numbers, true and false must stand in quotes";
   char quote = 0;
   for (size_t i = 0; i < line.size(); ++i) {
     const char c = line[i];
@@ -64,15 +68,15 @@ bool plain_outside_of_quotes(std::string_view line) {
       if (c == '\\' && quote == '"') ++i;
       if (c == quote) quote = 0;
     } else if (c == '#') {
-      return true;
+      return {};
     } else if (c == '"' || c == '\'') {
-      if (i > 0 && std::string_view(" \t=,[.").find(line[i - 1]) == std::string_view::npos) return false;
+      if (i > 0 && std::string_view(" \t=,[.").find(line[i - 1]) == std::string_view::npos) return kBare;
       quote = c;
     } else if (!is_bare(c)) {
-      return false;
+      return kBare;
     }
   }
-  return quote == 0;
+  return quote == 0 ? std::string_view() : "a quote begins here and does not end on this line";
 }
 
 bool begins_table(std::string_view line) {
@@ -86,29 +90,40 @@ bool is_control(char c) {
 
 // toml++ 3.3 has undefined behaviour, or ends the process, when certain characters stand where a key or white space may
 // be. So only what settings need reaches it.
-base::Status check_file(const std::string& path) {
-  std::ifstream file(path);
+base::Status check_text(const std::string& path, const std::string& text) {
+  std::istringstream lines(text);
   std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
+  for (int number = 1; std::getline(lines, line); ++number) {
     if (number == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
     if (std::any_of(line.begin(), line.end(), is_control))
       return invalid(fmt::format("{}:{}: this line has a control character", path, number));
     if (line.find("\"\"\"") != std::string::npos || line.find("'''") != std::string::npos)
       return invalid(fmt::format("{}:{}: a value has one line, in single or double quotes", path, number));
     if (begins_table(line)) return invalid(fmt::format("{}:{}: settings stand in no table", path, number));
-    if (!plain_outside_of_quotes(line))
-      return invalid(fmt::format("{}:{}: text other than numbers, true and false must stand in quotes", path, number));
+    if (const auto wrong = wrong_with_words(line); !wrong.empty())
+      return invalid(fmt::format("{}:{}: {}", path, number, wrong));
   }
   return {};
+}
+
+// All at once, so that what was checked is what is parsed. A folder can be opened, but not read.
+base::Result<std::string> text_of_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text, line;
+  while (std::getline(file, line)) text += line + '\n';
+  if (!file.eof()) return invalid(fmt::format("{} cannot be read: {}", path, std::strerror(errno)));
+  return text;
 }
 
 }  // namespace
 
 base::Result<std::vector<GivenSetting>> settings_of_file(const std::string& path) {
-  if (const auto s = check_file(path); !s.ok()) return s;
+  const auto contents = text_of_file(path);
+  if (!contents.ok()) return contents.status();
+  if (const auto s = check_text(path, *contents); !s.ok()) return s;
   std::vector<GivenSetting> given;
   try {
-    const toml::table table = toml::parse_file(path);
+    const toml::table table = toml::parse(*contents, path);
     for (const auto& [key, node] : table) {
       const std::string place = fmt::format("{}: {}", file_place(path, node.source()), key.str());
       auto text = text_of(node);
@@ -118,7 +133,6 @@ base::Result<std::vector<GivenSetting>> settings_of_file(const std::string& path
       given.push_back({std::string(key.str()), *std::move(text), place});
     }
   } catch (const toml::parse_error& error) {
-    if (error.source().begin.line == 0) return invalid(fmt::format("{}: {}", path, error.description()));
     return invalid(fmt::format("{}: {}", file_place(path, error.source()), error.description()));
   }
   return given;

@@ -97,6 +97,11 @@ TEST(Settings, BadValuesNameTheirPlace) {
             "--max-conections: no such setting; did you mean max-connections?");
   EXPECT_EQ(error_of({{"min-ttl-ms", "24h", "x"}, {"max-ttl-ms", "1h", "x"}}),
             "min-ttl-ms is above max-ttl-ms: swap or change them");
+  for (const char* ttl : {"1s", "3h"}) {
+    EXPECT_EQ(error_of({{"min-ttl-ms", "2s", "x"}, {"max-ttl-ms", "2h", "x"}, {"session-ttl-ms", ttl, "x"}}),
+              "session-ttl-ms is not within min-ttl-ms and max-ttl-ms: change it, or them");
+  }
+  EXPECT_EQ(error_of({{"data", "", "--data"}}), "data: give the path of a directory");
 }
 
 TEST(Settings, ListeningElsewhereNeedsPasswordAndTheWord) {
@@ -139,7 +144,9 @@ TEST(Settings, FileNamesLineAndKey) {
             list.path() + ":1: data: a text, a whole number or true/false is needed here");
   const TomlFile broken("data = \n");
   EXPECT_THAT(settings_of_file(broken.path()).status().message(), HasSubstr(broken.path() + ":1: "));
-  EXPECT_THAT(settings_of_file("/nonexistent/cleat.toml").status().message(), HasSubstr("/nonexistent/cleat.toml: "));
+  EXPECT_EQ(settings_of_file("/nonexistent/cleat.toml").status().message(),
+            "/nonexistent/cleat.toml cannot be read: No such file or directory");
+  EXPECT_EQ(settings_of_file("/tmp").status().message(), "/tmp cannot be read: Is a directory");
 }
 
 TEST(Settings, FileHasOtherLettersInQuotesOnly) {
@@ -152,10 +159,13 @@ TEST(Settings, FileHasOtherLettersInQuotesOnly) {
   const TomlFile control(std::string("[\0me = 1\n", 9));
   EXPECT_EQ(settings_of_file(control.path()).status().message(),
             control.path() + ":1: this line has a control character");
-  for (const char* text : {"us =1:R245\"_\xcf\xa4\n", "us = 1\"\xcf\xa4\"\n", "name = \"\xcf\xa4\n"}) {
+  for (const char* text : {"us =1:R245\"_\xcf\xa4\n", "us = 1\"\xcf\xa4\"\n"}) {
     const TomlFile quoted(text);
     EXPECT_THAT(settings_of_file(quoted.path()).status().message(), HasSubstr(":1: text other than numbers"));
   }
+  const TomlFile open("name = \"\xcf\xa4\n");
+  EXPECT_EQ(settings_of_file(open.path()).status().message(),
+            open.path() + ":1: a quote begins here and does not end on this line");
   const TomlFile table("\n [ >\n");
   EXPECT_EQ(settings_of_file(table.path()).status().message(), table.path() + ":2: settings stand in no table");
   const TomlFile lines("data = '''\n''' \xd1\xb1\n");
