@@ -10,6 +10,7 @@ namespace cleat::server {
 namespace {
 
 constexpr size_t kMostBytesATurn = 4 << 20;  // of all watchers: some ms
+constexpr size_t kMostLooksATurn = 20'000;   // at events, whose name may be none of the watcher's: some ms
 
 }  // namespace
 
@@ -134,14 +135,14 @@ void EventHub::write_message(Connection& c, std::string_view pattern, std::strin
 
 void EventHub::deliver(const Wrote& wrote) {
   const size_t watchers = watchers_.size();
-  size_t bytes = 0;
-  for (size_t i = 0; i < watchers && bytes < kMostBytesATurn; ++i) {
+  size_t bytes = 0, looks = 0;
+  for (size_t i = 0; i < watchers && bytes < kMostBytesATurn && looks < kMostLooksATurn; ++i) {
     Connection& c = *watchers_[next_watcher_++ % watchers];
     const size_t before = c.out.size();
-    deliver_to(c, wrote);
+    looks += deliver_to(c, kMostLooksATurn - looks, wrote);
     bytes += c.out.size() - before;
   }
-  left_ = bytes >= kMostBytesATurn;
+  left_ = bytes >= kMostBytesATurn || looks >= kMostLooksATurn;
   for (size_t i = 0; i < missed_.size();) {
     Connection& c = *missed_[i];
     if (behind(c)) {
@@ -159,9 +160,9 @@ void EventHub::deliver(const Wrote& wrote) {
   }
 }
 
-void EventHub::deliver_to(Connection& c, const Wrote& wrote) {
+size_t EventHub::deliver_to(Connection& c, size_t most, const Wrote& wrote) {
   Watching& w = *c.watching;
-  if (c.gone || c.closing || behind(c)) return;
+  if (c.gone || c.closing || behind(c)) return 0;
   auto writer = c.writer();
   if (w.next_position < ring_.begin()) {
     w.next_position = ring_.begin();
@@ -174,7 +175,8 @@ void EventHub::deliver_to(Connection& c, const Wrote& wrote) {
     wrote(c, true);
   }
   bool written = false;
-  for (; w.next_position < ring_.end() && !behind(c); ++w.next_position) {
+  size_t looks = 0;
+  for (; looks < most && w.next_position < ring_.end() && !behind(c); ++w.next_position, ++looks) {
     const lock::Event e = ring_.at(w.next_position);
     w.gap_after = e.revision;
     if (!e.name.starts_with(w.prefix)) continue;
@@ -182,6 +184,7 @@ void EventHub::deliver_to(Connection& c, const Wrote& wrote) {
     written = true;
   }
   if (written) wrote(c, false);
+  return looks;
 }
 
 }  // namespace cleat::server

@@ -45,12 +45,13 @@ class EventHub {
   // To watchers, as far as their output has room; also tells subscribers that had to miss something of it. So much at
   // once that nobody else waits long: when that was not all, left() is true and the rest is for the next turn.
   void deliver(const Wrote&);
-  bool left() const { return left_; }
+  bool left() const { return left_ && !watchers_.empty(); }
 
  private:
   void send_message(Connection&, std::string_view pattern, const lock::Event&, const Wrote&);
   static void write_message(Connection&, std::string_view pattern, std::string_view channel, std::string_view text);
-  void deliver_to(Connection&, const Wrote&);
+  // Looks at `most` events of the ring at most; tells at how many it did.
+  size_t deliver_to(Connection&, size_t most, const Wrote&);
   void erase_channel(const std::string& channel, Connection&);
   static Watching& watching(Connection&);
 

@@ -46,8 +46,8 @@ TEST_F(ServiceEvents, WatchersHearOfTheirPrefixInOrder) {
 TEST_F(ServiceEvents, ManyWatchersGetMuchInSeveralTurns) {
   auto& a = connect();
   for (int i = 0; i < 100; ++i) ask(a, "LOCK n" + std::to_string(i) + " DATA " + std::string(4000, 'd'));
-  std::vector<Client*> watchers;
-  for (int i = 0; i < 20; ++i) watchers.push_back(&connect(3));
+  std::vector<Client*> watchers(20);
+  for (Client*& w : watchers) w = &connect(3);
   for (Client* w : watchers) send(*w, "EVENTS FROM 0");
   size_t before = 0, most = 0;
   do {
@@ -58,6 +58,35 @@ TEST_F(ServiceEvents, ManyWatchersGetMuchInSeveralTurns) {
   } while (service_->has_more() || input_comes());
   EXPECT_LT(most, (4u << 20) + (512u << 10));
   for (const Client* w : watchers) EXPECT_EQ(count(w->got, ">5\r\n"), 100u);
+}
+
+TEST_F(ServiceEvents, WhatWatchersLeftBehindIsForNobody) {
+  auto& a = connect();
+  for (int i = 0; i < 150; ++i) ask(a, "LOCK n" + std::to_string(i) + " DATA " + std::string(4000, 'd'));
+  std::vector<Client*> watchers(20);
+  for (Client*& w : watchers) w = &connect(3);
+  for (Client* w : watchers) send(*w, "EVENTS FROM 0");
+  turn();
+  ASSERT_TRUE(service_->has_more());
+  service_->begin_turn();
+  for (const Client* w : watchers) service_->disconnected(*w->connection);
+  service_->finish_turn();
+  service_->destroy_gone();
+  EXPECT_FALSE(service_->has_more()) << "the loop would turn without a pause";
+}
+
+TEST_F(ServiceEvents, WatchersOfOtherNamesCostOneTurnLittle) {
+  auto& a = connect();
+  churn(a, 100);
+  std::vector<Client*> watchers(150);
+  for (Client*& w : watchers) w = &connect(3);
+  for (Client* w : watchers) send(*w, "EVENTS PREFIX orders FROM 0");
+  turn();
+  EXPECT_TRUE(service_->has_more()) << "200 events for each of 150";
+  run();
+  for (Client* w : watchers) take(*w);
+  ask(a, "LOCK orders");
+  for (Client* w : watchers) EXPECT_EQ(count(take(*w), ">5\r\n"), 1u);
 }
 
 TEST_F(ServiceEvents, OnesOwnAnswerPrecedesItsEvent) {
