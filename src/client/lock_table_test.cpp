@@ -200,6 +200,33 @@ TEST_F(LockTableTest, ACancelledWaitEndsAtOnceAndALateGrantIsLetGo) {
   EXPECT_EQ(told, 1) << "it had ended";
 }
 
+// The session has read the answer, and the table has not been told of it yet.
+TEST_F(LockTableTest, AGrantThatCameWithTheCancellationIsLetGo) {
+  start();
+  const AttemptPtr attempt = lock();
+  sent();
+  answer(kGranted);
+  table.cancel(session, attempt, now);
+  EXPECT_EQ(attempt->error, errc::cancelled);
+  turn();
+  EXPECT_THAT(sent(), HasSubstr("UNLOCK"));
+  EXPECT_EQ(attempt->hold, nullptr);
+}
+
+TEST_F(LockTableTest, ARefusalThatCameWithTheCancellationLeavesNothing) {
+  start();
+  const AttemptPtr attempt = lock();
+  sent();
+  answer(kHeld);
+  table.cancel(session, attempt, now);
+  turn();
+  EXPECT_EQ(attempt->error, errc::cancelled);
+  const AttemptPtr next = lock();
+  answer(kOwnHold);
+  turn();
+  EXPECT_EQ(next->error, errc::deadlock) << "nothing of ours is in the way";
+}
+
 TEST_F(LockTableTest, WhatIsCancelledBeforeItWasSentIsForgotten) {
   const AttemptPtr attempt = lock();
   table.cancel(session, attempt, now);
