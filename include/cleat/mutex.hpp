@@ -1,6 +1,7 @@
 // Mutual exclusion among threads, processes and machines.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -36,8 +37,6 @@ struct Wait {
   static Wait none() { return {.only_try = true}; }
   template <class Rep, class Period>
   static Wait during(const std::chrono::duration<Rep, Period>& wait) {
-    // A longer one is no different from a year, which is the longest wait of the service; and it can't overflow.
-    constexpr std::chrono::hours kLongest{24 * 365};
     if (!(wait < kLongest)) return {.within = kLongest};
     if (!(wait > wait.zero())) return {.within = boot_clock::duration(0)};
     return {.within = std::chrono::ceil<boot_clock::duration>(wait)};
@@ -45,11 +44,15 @@ struct Wait {
   template <class Clock, class Duration>
   static Wait until(const std::chrono::time_point<Clock, Duration>& time) {
     if constexpr (std::is_same_v<Clock, boot_clock>) {
-      return {.time = std::chrono::ceil<boot_clock::duration>(time)};
+      return {.time =
+                  std::min(std::chrono::ceil<boot_clock::duration>(time), boot_clock::time_point::max() - kLongest)};
     } else {
       return during(time - Clock::now());
     }
   }
+
+  // A longer one is no different from a year, which is the longest wait of the service; and it can't overflow.
+  static constexpr std::chrono::hours kLongest{24 * 365};
 
   // At most one of these is set.
   bool only_try = false;

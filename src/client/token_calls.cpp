@@ -97,9 +97,11 @@ bool TokenCalls::lock(const Wait& wait) {
       sent = boot_clock::now();
       outcome = asker().wait([this] { return lock_words(milliseconds(0)); }, kReq, sent + kLeastPatience);
     }
+    unsure_ |= outcome.maybe_done;
     const Reply answer = decided(outcome, "locked");
     if (answer.integer_at("granted") != 0) {
       fence_ = answer.integer_at("fence");
+      unsure_ = false;
       const milliseconds told(answer.integer_at("ttl"));
       end_ = sent + told;
       if (boot_clock::now() < sent + told / 3 || renew()) return true;
@@ -123,7 +125,7 @@ bool TokenCalls::renew() {
 bool TokenCalls::unlock() noexcept try {
   end_ = TimePoint::min();
   Words words = with_token({"UNLOCK", name_});
-  if (fence_) words.insert(words.end(), {"FENCE", std::to_string(*fence_)});
+  if (fence_ && !unsure_) words.insert(words.end(), {"FENCE", std::to_string(*fence_)});
   const Outcome outcome = asker().change(words, boot_clock::now() + options_.patience);
   const auto& answer = outcome.answer;
   return answer.ok() && answer->error_code() != "NOQUORUM" && answer->error_code() != "UNKNOWN";

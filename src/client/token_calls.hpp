@@ -39,6 +39,7 @@ class TokenCalls {
   Asker asker_;
   pid_t process_;
   std::optional<int64_t> fence_;
+  bool unsure_ = false;  // perhaps something was granted since, with a fence that is not known
   TimePoint end_ = TimePoint::min();
 };
 
