@@ -233,6 +233,7 @@ int execute(const Common& common, const StatusCommand&) {
   Talk talk(common);
   const auto probe = talk.ask({"LOCKS", "COUNT", "1"});
   if (!probe.ok()) return failed(common, probe.status());
+  if (probe->text.starts_with("ERR unknown command")) return refused(common, *probe);
   const auto info = talk.ask({"INFO"});
   if (!info.ok()) return failed(common, info.status());
   if (info->is_error()) return refused(common, *info);

@@ -38,6 +38,11 @@ using client::TimePoint;
 constexpr milliseconds kReleaseLimit{5'000};
 const std::string kLockReq = "lock", kUnlockReq = "unlock";
 
+int refusal_status(base::Code code) {
+  if (code == base::Code::kCorrupt) return kWrongProtocol;
+  return code == base::Code::kInvalid ? kNoPermission : kRefused;
+}
+
 // "host pid command", as far as it fits into a label's 64 bytes.
 std::string label_for(const std::vector<std::string>& command) {
   char host[256] = "";
@@ -155,7 +160,7 @@ class Keeper {
         }
         break;
       case Notice::Kind::kRefused:
-        return finish(n.status.code() == base::Code::kCorrupt ? kWrongProtocol : kNoPermission,
+        return finish(refusal_status(n.status.code()),
                       n.server + ": " + escaped_line(n.status.message()) + hint(n.status));
       case Notice::Kind::kSessionLost:
         if (stage_ == Stage::kAcquiring) return queue_again(now);

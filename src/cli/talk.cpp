@@ -64,7 +64,7 @@ std::string hint(const Status& status) {
     case Code::kNotFound:
       return ". Is it running (cleat serve)? Another address: --server HOST:PORT or CLEAT_SERVER";
     case Code::kInvalid:
-      return ": give --password-file FILE or set CLEAT_PASSWORD_FILE";
+      return ": it comes from --password-file FILE or CLEAT_PASSWORD_FILE";
     default:
       return "";
   }

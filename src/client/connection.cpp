@@ -20,6 +20,8 @@ Status check_hello(const Reply& answer) {
   const std::string_view code = answer.error_code();
   if (code == "NOAUTH") return {Code::kInvalid, "the server wants a password"};
   if (code == "WRONGPASS") return {Code::kInvalid, "the server refused the password"};
+  if (answer.text == "ERR no password is set")
+    return {Code::kInvalid, "a password was given, but the server has none: leave it out"};
   if (code == "LIMIT") return {Code::kIo, "the server refused the connection: " + answer.text};
   if (answer.is_error()) return {Code::kCorrupt, "the server refused HELLO 3: " + answer.text};
   if (!answer.is_map()) return {Code::kCorrupt, "what answers there is no Cleat server: check the address"};

@@ -11,6 +11,7 @@ namespace {
 
 constexpr milliseconds kLeastPause{50}, kMostPause{1'000};
 constexpr milliseconds kLeastPatience{250};
+constexpr milliseconds kQuorumPatience{2'500};  // a member that greeted finds out in 2 s that it has no quorum
 constexpr milliseconds kAskMembersEvery{60'000};
 
 // Up to TTL/6, so that a session has several rounds left before it ends.
@@ -36,7 +37,10 @@ milliseconds Session::step() const {
 // TTL/3 to the next keep-alive, TTL/6 for its answer, TTL/12 to greet another one, and a holder that lets go in good
 // order wants the last TTL/3 for it. Whoever is alone waits for longer: a new connection leads to the same server.
 milliseconds Session::patience(bool greeting) const {
-  if (id_.empty()) return std::max(options_.first_contact / static_cast<int64_t>(members_.size()), milliseconds(1));
+  if (id_.empty()) {
+    const auto share = std::max(options_.first_contact / static_cast<int64_t>(members_.size()), milliseconds(1));
+    return greeting ? share : std::max(share, std::min(kQuorumPatience, options_.first_contact / 2));
+  }
   if (!members_.several()) return step();
   return std::max(belief_.ttl() / (greeting ? 12 : 6), std::min(step(), kLeastPatience));
 }
@@ -100,7 +104,10 @@ void Session::received(std::string_view bytes, TimePoint now) {
       on_reply(std::move(*reply), now);
     }
   }
-  if (parser_.failed() && !over()) drop(parser_.error());
+  if (!parser_.failed() || over()) return;
+  if (phase_ == Phase::kGreeting)
+    return refused({Code::kCorrupt, "what answers there is no Cleat server: " + parser_.error()});
+  drop(parser_.error());
 }
 
 void Session::tick(TimePoint now) {

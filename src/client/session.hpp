@@ -39,10 +39,12 @@ struct Notice {
     kPush,          // reply: name, kind and so on of a push that answers no request of ours
     kLosses,        // reply: SESSION SHOW, since KEEPALIVE counted holds that others ended
     kDisconnected,  // server, status: why; it will connect to the next one by itself
-    kRefused,       // server, status: no server will have us; over
-    kSessionLost,   // status: the service ended the session; over
-    kClosed,        // CLOSE was answered; over
-    kClockRate,     // status: the leader's clock and this one differ by more than deadlines are safe with, told once
+    // server, status: no server will have us; over. kInvalid: the password; kCorrupt: it is no Cleat server;
+    // kUnavailable: a refusal of the service's, as it says it
+    kRefused,
+    kSessionLost,  // status: the service ended the session; over
+    kClosed,       // CLOSE was answered; over
+    kClockRate,    // status: the leader's clock and this one differ by more than deadlines are safe with, told once
   };
   Kind kind = Kind::kOpened;
   std::string req{};

@@ -281,6 +281,18 @@ TEST_F(FailoverTest, WhatIsQueuedAtItsDeadlineMayStillBeDone) {
   EXPECT_TRUE(notice().maybe_done);
 }
 
+TEST_F(FailoverTest, AMemberThatGreetedIsGivenTheTimeToFindNoQuorum) {
+  connect();
+  answer(kHello);
+  now += 2'100ms;
+  session.tick(now);
+  ASSERT_FALSE(session.wants_disconnect());
+  answer(kNoQuorum);
+  ASSERT_TRUE(session.wants_disconnect());
+  session.disconnected({base::Code::kIo, "closed"}, now);
+  EXPECT_THAT(notice().status.message(), HasSubstr("NOQUORUM"));
+}
+
 TEST_F(FailoverTest, OneMemberThatRefusesIsLeftAllOfThemAreFinal) {
   for (int i = 0; i < 2; ++i) {
     wait();

@@ -9,6 +9,16 @@ namespace cleat::client {
 using base::Code;
 using base::Status;
 
+namespace {
+
+// Of an answer to SESSION OPEN: a Redis server says HELLO too.
+Code refusal_code(const Reply& error) {
+  if (error.text.starts_with("ERR unknown command")) return Code::kCorrupt;
+  return error.error_code() == "DENIED" ? Code::kInvalid : Code::kUnavailable;
+}
+
+}  // namespace
+
 void Session::on_reply(Reply reply, TimePoint now) {
   if (in_flight_.empty()) return drop(reply.is_error() ? reply.text : "the server answered what was not asked");
   const InFlight asked = std::move(in_flight_.front());
@@ -69,7 +79,7 @@ void Session::refused(Status status) {
 
 void Session::on_open(const Reply& reply, const InFlight& asked, TimePoint now) {
   if (may_be_repeated(reply)) return drop(reply.text);
-  if (reply.is_error()) return end(Notice::Kind::kRefused, {Code::kInvalid, reply.text});
+  if (reply.is_error()) return end(Notice::Kind::kRefused, {refusal_code(reply), reply.text});
   const Reply* id = reply.find("id");
   const std::string_view key = reply.text_at("key");
   const int64_t ttl = reply.integer_at("ttl");

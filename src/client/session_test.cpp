@@ -224,6 +224,24 @@ TEST_F(SessionTest, AWrongPasswordIsFinal) {
   EXPECT_TRUE(session.over());
 }
 
+TEST_F(SessionTest, ARefusalTellsWhatItIsAbout) {
+  const auto code = [this](const char* hello, const char* opened) {
+    session = Session(options({Endpoint{}}), now);
+    connect();
+    answer(hello);
+    if (opened != nullptr) answer(opened);
+    const Notice n = notice();
+    EXPECT_EQ(n.kind, Kind::kRefused);
+    return n.status.code();
+  };
+  EXPECT_EQ(code("-ERR no password is set\r\n", nullptr), base::Code::kInvalid);
+  EXPECT_EQ(code("HTTP/1.1 400 Bad Request\r\n", nullptr), base::Code::kCorrupt);
+  EXPECT_EQ(code(kHello, "-ERR unknown command 'SESSION', with args beginning with: 'OPEN' \r\n"),
+            base::Code::kCorrupt);
+  EXPECT_EQ(code(kHello, "-LIMIT sessions is reached (2): try again later\r\n"), base::Code::kUnavailable);
+  EXPECT_EQ(code(kHello, "-DISKFULL there is too little free space\r\n"), base::Code::kUnavailable);
+}
+
 TEST_F(SessionTest, ARefusalAfterAReconnectIsNoLossOfTheSession) {
   open();
   const auto before = session.belief().deadline();

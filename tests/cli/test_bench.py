@@ -107,7 +107,7 @@ class Bench(Case):
         (self.place / "password").chmod(0o600)
         self.start_node("--password-file", self.place / "password", asks_password=True)
         done = self.cleat("bench", "--timeout", "5s", status=77)
-        self.assertRegex(done.stderr, r"^cleat bench: \S+: the server wants a password: give --password-file")
+        self.assertRegex(done.stderr, r"^cleat bench: \S+: the server wants a password: it comes from --password-file")
         self.environment["CLEAT_PASSWORD_FILE"] = str(self.place / "password")
         self.assertGreater(self.measured()["pairs"], 0)
 

@@ -177,6 +177,14 @@ class Reads(Case):
 
 
 class Passwords(Case):
+    def test_a_password_that_nobody_asked_for(self):
+        secret = self.place / "secret"
+        secret.write_text("geheim\n")
+        self.start_node()
+        for command in (["status"], ["run", "it", "--password-file", secret, "--", "true"]):
+            done = self.cleat(*command, *([] if "--" in command else ["--password-file", secret]), status=77)
+            self.assertIn("a password was given, but the server has none: leave it out", done.stderr)
+
     def test_password(self):
         secret = self.place / "secret"
         secret.write_text("geheim\n")
@@ -188,7 +196,7 @@ class Passwords(Case):
             at = command.index("--") if "--" in command else len(command)
             with_file = lambda f: command[:at] + ["--password-file", f] + command[at:]  # noqa: E731
             done = self.cleat(*command, status=77)
-            self.assertIn("the server wants a password: give --password-file FILE or set CLEAT_PASSWORD_FILE", done.stderr)
+            self.assertIn("the server wants a password: it comes from --password-file FILE or CLEAT_PASSWORD_FILE", done.stderr)
             done = self.cleat(*with_file(wrong), status=77)
             self.assertIn("the server refused the password", done.stderr)
             done = self.cleat(*with_file(self.place / "none"), status=77)

@@ -54,6 +54,8 @@ class Odd(Scripted):
         self.serve(lambda c: (c.ask(), c.say(b"HTTP/1.1 400 Bad Request\r\n\r\n"), c.ask()))
         done = self.cleat("status", status=76)
         self.assertIn("does not speak the protocol (not a RESP reply: a reply begins with 'H'): check the address", done.stderr)
+        done = self.cleat("run", "a", "--", "true", status=76)
+        self.assertIn("what answers there is no Cleat server: not a RESP reply: a reply begins with 'H'", done.stderr)
 
     def test_no_map_in_hello(self):
         self.serve(lambda c: (c.ask(), c.say(b"+OK\r\n"), c.ask()))
@@ -63,6 +65,21 @@ class Odd(Scripted):
         self.serve(lambda c: (c.greet(), c.ask(), c.say(b"-ERR unknown command 'SHOW', with args beginning with: 'a'\r\n"), c.ask()))
         done = self.cleat("show", "a", status=76)
         self.assertIn("is it a Cleat server", done.stderr)
+
+    def test_a_redis_server_knows_no_sessions_and_no_locks(self):
+        def redis(c):
+            c.greet()
+            while True:
+                words = c.ask()
+                c.say(f"-ERR unknown command '{words[0]}', with args beginning with: \r\n".encode())
+        self.serve(redis)
+        for command in (["status"], ["run", "a", "--", "true"]):
+            self.assertIn("unknown command", self.cleat(*command, status=76).stderr)
+
+    def test_a_session_that_is_refused(self):
+        self.serve(lambda c: (c.greet(), c.ask(), c.say(b"-LIMIT sessions is reached (2): try again later\r\n"), c.ask()))
+        done = self.cleat("run", "a", "--", "true", status=1)
+        self.assertEqual(done.stderr, f"cleat run: {self.fake.url}: LIMIT sessions is reached (2): try again later\n")
 
     def test_a_giant_reply_is_refused(self):
         self.serve(lambda c: (c.greet(), c.ask(), c.say(b"$99999999999\r\n"), c.ask()))
