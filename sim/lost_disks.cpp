@@ -23,12 +23,22 @@ void LostDisks::look() {
   if (doing_ == Doing::kCopied) put_back();
 }
 
+// One may be lost: all are up, and know that no change of the membership is under way. Before they do, a change needs
+// the voters of before it, and those may be as few as two.
+bool LostDisks::is_spare() const {
+  Server* leader = c_.leader();
+  return leader != nullptr && std::all_of(c_.servers().begin(), c_.servers().end(), [leader](Server* s) {
+           return s->up() && !s->replica().status().joint && s->replica().members() == leader->replica().members();
+         });
+}
+
 void LostDisks::choose() {
   victim_ = nullptr;
+  if (!is_spare()) return;
   ++count_;
   Rng dice = c_.world.dice(Stream::kFault, 1, count_);
   Server& v = *c_.servers()[dice.below(c_.size())];
-  if (!v.up() || v.failing() || !dice.chance(0.3) || !c_.world.happens(Stream::kFault, 1, count_)) return;
+  if (v.failing() || !dice.chance(0.3) || !c_.world.happens(Stream::kFault, 1, count_)) return;
   const bool rots = c_.plan.rots && (!c_.plan.put_backs || dice.chance(0.5));
   if (rots && !v.rot()) return;
   if (!rots) v.keep_copy();
@@ -44,8 +54,7 @@ void LostDisks::put_back() {
     return c_.restart_later(*victim_, pace_.in(5'000, 500'000));
   }
   if (!all_met() || !pace_.chance(0.3)) return;
-  doing_ = Doing::kPutBack;
-  victim_->put_copy_back();
+  if (victim_->put_copy_back()) doing_ = Doing::kPutBack;
 }
 
 bool LostDisks::all_met() const {

@@ -23,6 +23,7 @@ class LostDisks {
   void choose();
   void put_back();
   bool all_met() const;
+  bool is_spare() const;
 
   Cluster& c_;
   Changes& changes_;

@@ -61,8 +61,8 @@ class Server : public replica::Clock, private replica::Listener, private replica
   void empty_disk();
   void slow_disk(int64_t sync_us);
   void keep_copy();  // of its disk, as an image of the running machine
-  // It loses power, and its disk is put back to the copy before it starts again.
-  void put_copy_back();
+  // It loses power, and its disk is put back to the copy before it starts again. False: not now.
+  bool put_copy_back();
   uint32_t starts_since_copy() const { return replica_->boot() - copied_boot_; }  // of one that is up
   // It noted, for good, the latest start of the other one, which is up.
   bool has_met(const Server& other) const;

@@ -22,8 +22,8 @@ void Server::keep_copy() {
   copied_boot_ = replica_->boot();
 }
 
-void Server::put_copy_back() {
-  if (!up() || dies_later([this] { put_copy_back(); })) return;
+bool Server::put_copy_back() {
+  if (!up() || failing_ || world_.now_us < busy_until_us_) return false;
   crash(false);
   world_.say(
       fmt::format("the disk of member {} is put back to the copy of its start number {}", self_.member, copied_boot_));
@@ -31,6 +31,7 @@ void Server::put_copy_back() {
   if (!disk_->put_copy_back()) world_.fail("put back", "put back: the directory can't be changed");
   files_->put_copy_back();
   world_.after(dice_.in(1'000, 1'000'000), [this] { start(); });
+  return true;
 }
 
 // After a kill, not a power cut: see kill().

@@ -107,6 +107,7 @@ Status Pump::status() const {
   out.level = machine_->level();
   out.known_level = options_.level;
   out.voter = ids_.is_voter(options_.member);
+  out.joint = !ids_.outgoing.empty();
   out.worst_clock_ppm = peers_.worst_clock_ppm();
   out.durable = s.durable;
   out.term = s.term;

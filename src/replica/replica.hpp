@@ -139,6 +139,7 @@ struct Status {
   bool leads = false;
   uint32_t leader = 0;  // member; 0: none known
   bool voter = true;
+  bool joint = false;                  // a change of the voters is not over yet, as far as this member has applied
   bool clock_warning = false;          // that is more than half of the margin
   int64_t worst_clock_ppm = 0;         // greatest difference of clock rates to another member; 0: none known
   uint32_t level = lock::kFirstLevel;  // in force, as far as this member has applied
