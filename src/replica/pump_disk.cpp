@@ -22,14 +22,15 @@ void Pump::begin_write() {
   group_->applied(applied_);
 }
 
+// Nothing is confirmed behind what a disk that stopped did not write.
 void Pump::take_written() {
-  while (writer_.due()) took_written(*writer_.take());
+  while (!stopped_ && writer_.due()) took_written(*writer_.take());
 }
 
 // What found no room was taken before what is at hand.
 void Pump::finish_writes() {
   std::deque<raft::Ready> after = std::exchange(unwritten_, {});
-  while (writer_.busy()) took_written(*writer_.take());
+  while (!stopped_ && writer_.busy()) took_written(*writer_.take());
   for (raft::Ready& ready : after) unwritten_.push_back(std::move(ready));
 }
 
