@@ -70,10 +70,9 @@ fault: ## real members killed, stopped, cut off, with disks and clocks that ail,
 	@tests/real/prepare.sh
 	@tests/fault/run --minutes $(MINUTES) --members $(MEMBERS) --fences $(FENCES) $(if $(SEED),--seed $(SEED)) $(if $(KINDS),--kinds "$(KINDS)")
 
-mutants: ## build the broken variants; each must be caught
+mutants: ## build the broken variants, hunt each in JOBS=n processes, tell what caught it and with which seed; one that survives is an error
 	@tools/install_deps.sh build test
 	@tools/build.sh build/mutants cleat_sim raft_test replica_test server_test client_test auditor -- -DCLEAT_MUTANTS=ON
-	@build/mutants/auditor --all-mutants
 	@build/mutants/cleat_sim --mutants --jobs $(JOBS)
 
 races: ## TSan over all that has threads, with the Rust part instrumented too (minutes)

@@ -68,6 +68,7 @@ void Client::on_reply(uint64_t connection, const Reply& r) {
   pending_.erase(found);
   if (base::mutant("client_counts_from_answer")) p.first_us = now_us();
   if (base::mutant("client_counts_from_last_sending")) p.first_us = p.sent_us;
+  if (base::mutant("client_counts_from_memory") && r.repeated) p.first_us = p.sent_us;
   if (world_.telling() && (r.kind == Kind::kCommand || world_.telling_all()))
     world_.say(fmt::format("client {} is answered: {}: {}", id_, in_words(p.request), in_words(r)));
   if (r.kind == Kind::kKeepAlive) {

@@ -298,6 +298,33 @@ RunResult waiters_of_an_ended_boot(uint64_t seed, bool tell) {
   return c.result();
 }
 
+// The leader stands still when a session is nearly over, and finds its keep-alive, and maybe does not read all that is
+// there at once: it ends nobody before it has.
+RunResult last_moment_unread(uint64_t seed, bool tell) {
+  Case c(seed, tell, 3, [](Plan& p) {
+    calm(p);
+    p.rates.assign(3, 1.0);
+  });
+  if (!c.running()) return c.result();
+  Asker asker(c);
+  asker.connect(c.other_than(*c.leader()));
+  const uint64_t opened = asker.open(1'000);
+  c.require([&] { return asker.answered(opened); }, 1'000'000, "OPEN is not answered");
+  for (int i = 0; i < 10 && c.running(); ++i) {
+    c.spin(940'000);
+    if (c.leader() == nullptr) break;
+    c.leader()->stall(95'000);
+    c.spin(static_cast<int64_t>(seed * 7'919 % 20'000));
+    const uint64_t kept = asker.keep_alive();
+    c.require([&] { return asker.answered(kept); }, 2'000'000, "a KEEPALIVE is not answered");
+    if (c.running())
+      c.expect(asker.reply(kept)->alive, "paused server",
+               "a paused server kills no one: but a session ended though its keep-alive had come");
+  }
+  c.settle();
+  return c.result();
+}
+
 RunResult long_away(uint64_t seed, bool tell) {
   Case c(seed, tell);
   if (!c.running()) return c.result();
@@ -336,6 +363,7 @@ const std::vector<DirectedCase>& directed_cases() {
       {"every_member_replaced", "one member grows to three, and all who were first leave", every_member_replaced},
       {"waiters_of_an_ended_boot", "a member starts again: who waited on its old connections is gone",
        waiters_of_an_ended_boot},
+      {"last_moment_unread", "a keep-alive that came in time, but was not read yet, counts", last_moment_unread},
       {"long_away", "a member comes back after the log it needs is gone", long_away},
       {"late_lock_of_a_waiter", "a paused member has a LOCK done again whose client waits elsewhere",
        late_lock_of_a_waiter},

@@ -38,6 +38,7 @@ std::unique_ptr<lock::Machine> read(const std::string& backup, server::Origin* o
 
 // `next.origin` and `next.state` are those of the group that is over.
 std::optional<Heritage> follow(Cluster& over, Heritage next) {
+  if (!over.running()) return std::nullopt;  // what was wrong is told of the group that is over, and nothing follows
   const auto state = next.state();
   const int64_t wall_ms = kWallAtStartMs + over.world.now_us / 1000;
   const auto origin = server::next_incarnation(*state, next.origin.incarnation, wall_ms, 0);

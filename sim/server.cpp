@@ -425,6 +425,7 @@ void Server::die_in_next_write(Rng& dice) {
 }
 
 bool Server::is_locked() {
+  self_.group->starts(self_.member);
   const auto opened = replica::Replica::open(options(), *this, *this);
   return opened.status().code() == base::Code::kBusy;
 }

@@ -17,8 +17,14 @@ namespace {
 
 constexpr unsigned kSecondsPerJudge = 120;
 
-std::string first_line(const std::string& s) {
-  return s.substr(0, s.find('\n'));
+std::string one_line(const std::string& s) {
+  std::string out;
+  for (const char c : s)
+    if (c != '\n')
+      out += c;
+    else if (!out.ends_with("; "))
+      out += "; ";
+  return out;
 }
 
 // What caught it, after how much; empty: it survived.
@@ -27,7 +33,7 @@ std::string hunt(Judges judges, uint64_t seeds, uint64_t steps) {
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     if (const auto failure = run_plan(make_plan(seed, steps), judges, false, &counts)) {
       return fmt::format("seed {} step {} ({} steps in all): {}: {}", seed, failure->step, counts.steps, failure->check,
-                         first_line(failure->what));
+                         one_line(failure->what));
     }
   }
   return "";

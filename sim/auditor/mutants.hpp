@@ -22,6 +22,8 @@ inline constexpr Mutant kMutants[] = {
     {"priority_ignored", "the queue is by arrival alone"},
     {"wait_deadline_ignored", "a waiter stays past its deadline"},
     {"ttl_from_request", "a waiter's TTL counts from its arrival, not from the grant"},
+    {"ttl_from_due",
+     "a waiter's TTL counts from when the hold before it was due to end, not from the entry that ended it"},
     {"token_deepens", "the same token again is one deeper"},
     {"history_unbounded", "history is not trimmed"},
     {"cancel_leaves_waiter", "a cancelled waiter stays in the queue"},

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/mutant.hpp"
 #include "lock/indexed_heap.hpp"
 #include "lock/level.hpp"
 #include "lock/machine.hpp"
@@ -259,7 +260,7 @@ struct Core {
   bool in_image(uint32_t bucket) const { return snapshot.running && bucket >= snapshot.next; }
   void touch_name(Handle name) {
     NameRecord& n = names[name];
-    if (in_image(n.bucket) && n.aside != snapshot_number) save_name(n);
+    if (in_image(n.bucket) && n.aside != snapshot_number && !base::mutant("snapshot_of_moving_state")) save_name(n);
     if (n.unsettled) return;
     n.unsettled = true;
     unsettled.push_back(name);

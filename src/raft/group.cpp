@@ -70,6 +70,8 @@ ce_options to_c(const Options& o) {
   c.quiet_commits = o.quiet_commits;
   c.ignore_bound = base::mutant("lower_bound_ignored");
   c.eager = base::mutant("stands_while_installing");
+  c.lease_reads = base::mutant("lease_reads");
+  c.forget_votes = base::mutant("vote_not_written");
   c.disk = o.disk ? o.disk->handle() : nullptr;
   return c;
 }

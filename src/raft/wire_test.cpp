@@ -136,6 +136,30 @@ TEST_F(Wire, AVoteAnswerBeforeTheVoteIsPersistedIsDropped) {
   EXPECT_EQ(step(message(kVoteResponse, leader_, me_, term_ + 1)), Dropped::kNot);
 }
 
+TEST_F(Wire, WhoStartsAgainKnowsForWhomItVoted) {
+  const auto votes_for = [&](uint64_t candidate) {
+    std::string answer;
+    c_.on_letter = [&](const Cluster::Letter& l) {
+      if (l.from == me_ && l.to == candidate && l.kind == kVoteResponse) answer = l.wire;
+    };
+    // As in a hand-over, which counts although the leader was heard a moment ago.
+    Pb vote = message(kVote, candidate, me_, term_ + 1).number(5, term_).number(6, last_);
+    vote.bytes(12, "CampaignTransfer");
+    EXPECT_EQ(group().step(candidate, bytes(vote.str()), Group::kAnySnapshot), Dropped::kNot);
+    c_.speak(me_);
+    c_.on_letter = nullptr;
+    EXPECT_NE(answer, "");
+    const std::string kReject = "\x50\x01";  // field 10: true
+    return answer.find(kReject) == std::string::npos;
+  };
+  EXPECT_TRUE(votes_for(other_));
+  EXPECT_FALSE(votes_for(leader_));
+  c_.crash(me_, 7);
+  c_.restart(me_);
+  EXPECT_FALSE(votes_for(leader_)) << "it voted in this term before it started again";
+  EXPECT_TRUE(votes_for(other_));
+}
+
 TEST_F(Wire, AFollowerAheadOfTheLeaderIsNotBelieved) {
   const Pb claim = message(kAppendResponse, me_, leader_, term_).number(6, last_ + 10);
   EXPECT_EQ(c_.at(leader_).group->step(me_, bytes(claim.str())), Dropped::kCommitPastLog);

@@ -44,6 +44,7 @@ class Forwards {
   void again(uint64_t term, int64_t now_us, const Send& send) {
     enter(term);
     sent_us_ = now_us;
+    if (base::mutant("forward_not_repeated")) return;
     for (Batch& b : batches_) {
       if (now_us - b.taken_us >= patience_us_) give_up(b);
       send(b.message);

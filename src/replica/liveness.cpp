@@ -70,11 +70,14 @@ int64_t Liveness::last_heard(const Session& s, const lock::SessionState& state) 
 
 bool Liveness::barred(base::SessionId id, const lock::SessionState& state, uint64_t applied) const {
   if (base::mutant("ok_after_mark")) return false;
-  if (state.marked) return true;
   auto it = sessions_.find(id.value);
-  if (it == sessions_.end() || it->second.era != era_) return false;
+  const bool of_era = it != sessions_.end() && it->second.era == era_;
+  const bool inherited = state.marked && (!of_era || it->second.bar_index == 0);
+  if (state.marked && !(inherited && base::mutant("inherited_mark_ignored"))) return true;
+  if (!of_era) return false;
   if (base::mutant("own_mark_ignored")) return it->second.expiring;
   if (base::mutant("own_expire_ignored") && it->second.expiring) return false;
+  if (base::mutant("bar_lifted_early") && it->second.heard_index > 0 && it->second.heard_index <= applied) return false;
   return it->second.expiring || it->second.bar_index > applied;
 }
 

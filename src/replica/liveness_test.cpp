@@ -82,6 +82,20 @@ TEST(Liveness, AnExpireNeedsAProofBegunAfterTheSilenceWasSeen) {
   EXPECT_TRUE(m.liveness.barred(m.session, *m.machine.session_state(m.session), 8)) << "its end is on its way";
 }
 
+// Its Heard was proposed, the commit takes long, it falls silent again, a Mark is proposed behind it: applying the
+// Heard says nothing about what came after the Mark.
+TEST(Liveness, AnEntryBeforeTheMarkDoesNotLiftItsBar) {
+  Member m;
+  m.liveness.lead(0);
+  m.liveness.want_heard(m.session);
+  ASSERT_EQ(m.collect(100), 1u);
+  m.liveness.proposed(4);
+  ASSERT_EQ(m.collect(600), 1u) << "a Mark";
+  m.liveness.proposed(5);
+  EXPECT_TRUE(m.liveness.barred(m.session, *m.machine.session_state(m.session), 4));
+  EXPECT_FALSE(m.liveness.barred(m.session, *m.machine.session_state(m.session), 5)) << "nothing of it stands";
+}
+
 TEST(Liveness, OneHeardAfterItsTicketIsReprieved) {
   Member m;
   m.liveness.lead(0);

@@ -98,8 +98,9 @@ bool Pump::take_in(raft::Ready& ready) {
     apply_committed(ready);
     listener_.on_wait();
   }
+  if (base::mutant("acknowledged_before_sync")) send_messages(ready, true);
   if (!persist(ready)) return false;
-  send_messages(ready, true);
+  if (!base::mutant("acknowledged_before_sync")) send_messages(ready, true);
   if (ready.has_snapshot()) install_snapshot(ready.snapshot());
   apply_committed(ready);
   if (!unfit_.empty()) return false;

@@ -70,6 +70,8 @@ typedef struct {
   bool quiet_commits;   // no message for an advance of the commit index alone: the caller tells it (ce_learn_commit)
   bool ignore_bound;    // a broken node, for make mutants: a log that lost its end opens all the same
   bool eager;           // likewise: it stands for election while a snapshot waits for the disk
+  bool lease_reads;     // likewise: a leader proves itself by its clock alone
+  bool forget_votes;    // likewise: for whom it voted is not written
   const ce_disk* disk;  // null: the real disk
 } ce_options;
 

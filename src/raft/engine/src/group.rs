@@ -25,8 +25,9 @@ pub struct Limits {
     pub election_ticks: usize,
     /// Appends carry the commit index; an advance of it alone is told by the caller (learn_commit).
     pub quiet_commits: bool,
-    /// A broken node, for make mutants: see installs().
+    /// Broken nodes, for make mutants: see installs(); a leader proves itself by its clock alone.
     pub eager: bool,
+    pub lease_reads: bool,
 }
 
 pub struct Group {
@@ -424,7 +425,7 @@ fn raft_config(l: &Limits, applied: u64) -> Config {
         max_inflight_msgs: 256,
         check_quorum: true,
         pre_vote: true,
-        read_only_option: ReadOnlyOption::Safe,
+        read_only_option: if l.lease_reads { ReadOnlyOption::LeaseBased } else { ReadOnlyOption::Safe },
         batch_append: true,
         max_uncommitted_size: l.max_uncommitted_bytes,
         max_committed_size_per_ready: l.max_apply_bytes,

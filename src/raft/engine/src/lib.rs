@@ -81,6 +81,8 @@ pub struct COptions {
     quiet_commits: bool,
     ignore_bound: bool,
     eager: bool,
+    lease_reads: bool,
+    forget_votes: bool,
     disk: *const CDisk,
 }
 
@@ -153,6 +155,7 @@ unsafe fn settings_of<'a>(o: &'a COptions) -> Settings<'a> {
         start_id: o.start_id,
         prefill: o.prefill,
         ignore_bound: o.ignore_bound,
+        forget_votes: o.forget_votes,
         disk: o.disk.as_ref().map(|d| d.0.clone()),
     }
 }
@@ -171,6 +174,7 @@ pub unsafe extern "C" fn ce_open(o: *const COptions, out: *mut *mut CGroup, err:
         election_ticks: o.election_ticks as usize,
         quiet_commits: o.quiet_commits,
         eager: o.eager,
+        lease_reads: o.lease_reads,
     };
     match Group::open(&settings, &limits) {
         Ok(group) => {

@@ -60,8 +60,9 @@ pub struct Settings<'a> {
     pub purge_bytes: u64,
     pub start_id: u64,
     pub prefill: bool,
-    /// A broken node, for make mutants.
+    /// Broken nodes, for make mutants.
     pub ignore_bound: bool,
+    pub forget_votes: bool,
     pub disk: Option<Arc<Disk>>,
 }
 
@@ -72,6 +73,7 @@ pub struct Log {
     file_bytes: u64,
     purge_bytes: u64,
     start_id: u64,
+    forget_votes: bool,
     inner: Mutex<Inner>,
     _lock: File,
 }
@@ -252,6 +254,7 @@ fn open_locked(s: &Settings, fs: Arc<Fs>, lock: File, visit: Visit) -> Result<(L
         file_bytes: s.file_bytes,
         purge_bytes: s.purge_bytes,
         start_id: s.start_id,
+        forget_votes: s.forget_votes,
         inner: Mutex::new(inner),
         _lock: lock,
     };
@@ -293,6 +296,9 @@ impl Log {
         let mut inner = self.lock();
         let mut state = inner.state.clone();
         state.set_hard(hs);
+        if self.forget_votes {
+            state.vote = 0;
+        }
         if snapshot.is_empty() {
             return self.write(&mut inner, state, None, entries);
         }
