@@ -23,7 +23,8 @@ base::Status Pump::start() {
   snapshots_.clean(loaded_ ? loaded_->index : 0);
   now_us_ = clock_.mono_us();
   ticked_us_ = now_us_;
-  space_.look();
+  space_checked_us_ = INT64_MIN / 2;
+  check_space();
   drive();
   if (!unfit_.empty()) return {base::Code::kInvalid, options_.dir + ": " + unfit_};
   return {};

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "replica/testing.hpp"
 #include "storage/snapshot.hpp"
 
@@ -129,6 +131,17 @@ TEST(Pump, ADirectoryOfAnotherVersionIsRefusedInWords) {
   const base::Status s = node.open();
   EXPECT_EQ(s.code(), base::Code::kInvalid);
   EXPECT_NE(s.message().find("another version"), std::string::npos) << s.message();
+}
+
+TEST(Pump, ANodeThatStartsWithLittleFreeSpaceSaysSo) {
+  Node node;
+  node.options.min_free_bytes = 2 << 20;
+  node.files.set_capacity(1 << 20);
+  node.start();
+  EXPECT_TRUE(node.replica->status().disk_full);
+  EXPECT_EQ(std::count_if(node.heard.lines.begin(), node.heard.lines.end(),
+                          [](const auto& line) { return line.starts_with("little free space in "); }),
+            1);
 }
 
 TEST(Pump, AFullLogAnswersNothingUntilThereIsRoom) {

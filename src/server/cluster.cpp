@@ -112,7 +112,7 @@ void Cluster::attach(PeerPort& port) {
   } else {
     for (const net::Address& address : options_.settings.join) port.dial(key++, address);
     wait_for(fmt::format("waits to be added: run `cleat cluster add {}={}` against a member of the cluster", hello.name,
-                         options_.own_address));
+                         options_.own_address.empty() ? "HOST:PORT" : options_.own_address));
   }
 }
 

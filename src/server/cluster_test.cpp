@@ -254,6 +254,18 @@ TEST_F(ClusterTest, AnEmptiedFounderIsSentAway) {
   EXPECT_EQ(c_.files.content("d/cluster"), "");
 }
 
+// It listens on every address, say, and knows none by which others reach it.
+TEST_F(ClusterTest, OneThatJoinsWithoutAnAddressOfItsOwnAsksForOne) {
+  Config config;
+  config.name = "d";
+  config.join = "127.0.0.1:1";
+  config.peer_listen = "127.0.0.1:0";
+  d_.cluster = std::make_unique<Cluster>();
+  ASSERT_TRUE(d_.cluster->start({*cluster_settings(config), "d", "", &d_.files}).ok());
+  d_.cluster->attach(d_);
+  EXPECT_THAT(d_.cluster->waiting(), HasSubstr("run `cleat cluster add d=HOST:PORT` against"));
+}
+
 TEST_F(ClusterTest, JoinsWhenItIsAdded) {
   found();
   ASSERT_TRUE(net_.start(d_, "d", "", "127.0.0.1:1").ok());

@@ -84,7 +84,10 @@ std::string kept_in(const std::string& dir, uint32_t incarnation) {
 // What was made before a crash is whole: only its places are left to be taken.
 Result<std::optional<Recovered>> go_on(FileSystem& files, const std::string& dir) {
   const std::string made = dir + "/" + kMade;
-  if (!is_there(made + "/" + kReady)) return std::optional<Recovered>();
+  // All is in its place, and only the end of the empty folder was cut off. Before that there would be the old log.
+  std::error_code ignored;
+  const bool left_empty = std::filesystem::is_empty(made, ignored) && !is_there(dir + "/log");
+  if (!is_there(made + "/" + kReady) && !left_empty) return std::optional<Recovered>();
   auto identity = load_identity(files, is_there(made + "/cluster") ? made : dir);
   if (!identity.ok()) return identity.status();
   if (!*identity || !(*identity)->restored) return Status(Code::kCorrupt, made + " is not what it was: remove it");

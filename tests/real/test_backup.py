@@ -263,5 +263,8 @@ def test_a_recovery_that_ended_half_way_goes_on(node, tmp_path):
     assert "was recovered half-way: say `cleat cluster recover --unsafe" in node.log()
     again = told(offline("recover", "--unsafe", "--data", node.data, "--json"))
     assert again["incarnation"] == made["incarnation"]
+    # Or all is in its place, and what it was made in is empty but still there.
+    (node.data / "recovered").mkdir()
+    assert told(offline("recover", "--unsafe", "--data", node.data, "--json"))["incarnation"] == made["incarnation"]
     node.start()
     assert holder_count(node, "orders") == 1 and lock(node, "x") > made["fence"] > fence
