@@ -53,7 +53,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static std::unique_ptr<Member> member;
   static unsigned inputs = 0;
   if (size < 1 || size > 4096) return 0;
-  if (inputs++ % 4096 == 0) member.reset(), member = std::make_unique<Member>();
+  if (inputs++ % 4096 == 0) {
+    const fuzz::ThreadsEnd threads_end(1);
+    member.reset();
+    member = std::make_unique<Member>();
+  }
   if ((data[0] & 0xf0) == 0xf0) member->group().tick();
   member->group().step(2 + (data[0] & 1u), std::as_bytes(std::span(data + 1, size - 1)),
                        cleat::raft::Group::kAnySnapshot);
