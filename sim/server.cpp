@@ -426,7 +426,9 @@ void Server::die_in_next_write(Rng& dice) {
 
 bool Server::is_locked() {
   self_.group->starts(self_.member);
-  const auto opened = replica::Replica::open(options(), *this, *this);
+  replica::Options o = options();
+  o.level = lock::known_level();  // a build that is too old is refused before it comes to the lock
+  const auto opened = replica::Replica::open(o, *this, *this);
   return opened.status().code() == base::Code::kBusy;
 }
 
