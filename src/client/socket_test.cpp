@@ -1,6 +1,5 @@
 #include "client/socket.hpp"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -10,30 +9,13 @@
 #include <future>
 #include <memory>
 
+#include "client/listener_testing.hpp"
+
 namespace cleat::client {
 namespace {
 
 using ::testing::HasSubstr;
-
-// A port of the loopback that somebody listens on.
-class Listener {
- public:
-  Listener() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof at;
-    EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&at), size), 0);
-    EXPECT_EQ(::listen(fd_.get(), 1), 0);
-    EXPECT_EQ(::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&at), &size), 0);
-    port_ = ntohs(at.sin_port);
-  }
-  uint16_t port() const { return port_; }
-
- private:
-  Fd fd_;
-  uint16_t port_ = 0;
-};
+using testing::Listener;
 
 bool ready(const Socket& socket, int timeout_ms) {
   pollfd fd{socket.fd(), socket.wanted(false), 0};

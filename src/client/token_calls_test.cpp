@@ -1,5 +1,4 @@
 // A TokenLock against a server that answers by hand.
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -8,7 +7,7 @@
 #include <thread>
 
 #include "cleat/token_lock.hpp"
-#include "client/socket.hpp"
+#include "client/listener_testing.hpp"
 
 namespace cleat::client {
 namespace {
@@ -23,19 +22,11 @@ constexpr auto kGranted = "%3\r\n+granted\r\n:1\r\n+fence\r\n:5\r\n+ttl\r\n:3000
 // it closes the connection.
 class Server {
  public:
-  explicit Server(std::vector<std::string> answers) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof at;
-    EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&at), size), 0);
-    EXPECT_EQ(::listen(fd_.get(), 1), 0);
-    EXPECT_EQ(::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&at), &size), 0);
-    address_ = "127.0.0.1:" + std::to_string(ntohs(at.sin_port));
+  explicit Server(std::vector<std::string> answers) {
     thread_ = std::thread([this, answers = std::move(answers)] { serve(answers); });
   }
   ~Server() { thread_.join(); }
-  const std::string& address() const { return address_; }
+  std::string address() const { return "127.0.0.1:" + std::to_string(listener_.port()); }
   // When all was said.
   std::vector<std::string> heard() {
     thread_.join();
@@ -47,7 +38,7 @@ class Server {
   void serve(const std::vector<std::string>& answers) {
     Fd client;
     for (const std::string& answer : answers) {
-      if (!client) client = Fd(::accept(fd_.get(), nullptr, nullptr));
+      if (!client) client = listener_.accept();
       char bytes[4096];
       const ssize_t n = ::recv(client.get(), bytes, sizeof bytes, 0);
       heard_.emplace_back(bytes, n > 0 ? static_cast<size_t>(n) : 0);
@@ -60,8 +51,7 @@ class Server {
     }
   }
 
-  Fd fd_;
-  std::string address_;
+  testing::Listener listener_;
   std::vector<std::string> heard_;
   std::thread thread_;
 };
