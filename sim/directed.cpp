@@ -325,6 +325,27 @@ RunResult last_moment_unread(uint64_t seed, bool tell) {
   return c.result();
 }
 
+// The wire from a follower breaks again and again while requests are on it: in the same term they come there all the
+// same.
+RunResult forwards_lost(uint64_t seed, bool tell) {
+  Case c(seed, tell);
+  if (!c.running()) return c.result();
+  Server& leader = *c.leader();
+  Server& follower = c.other_than(leader);
+  Asker asker(c);
+  asker.connect(follower);
+  const uint64_t opened = asker.open(60'000);
+  c.require([&] { return asker.answered(opened); }, 2'000'000, "OPEN is not answered");
+  for (int i = 0; i < 10 && c.running(); ++i) {
+    const uint64_t asked = asker.lock(fmt::format("n{}", i), fmt::format("r{}", i));
+    c.spin(static_cast<int64_t>((seed + static_cast<uint64_t>(i)) * 37 % 400));
+    c.network.break_wire(follower.member(), leader.member());
+    c.require([&] { return asker.granted(asked); }, 3'000'000, "a LOCK on a wire that broke is not granted");
+  }
+  c.settle();
+  return c.result();
+}
+
 RunResult long_away(uint64_t seed, bool tell) {
   Case c(seed, tell);
   if (!c.running()) return c.result();
@@ -364,6 +385,7 @@ const std::vector<DirectedCase>& directed_cases() {
       {"waiters_of_an_ended_boot", "a member starts again: who waited on its old connections is gone",
        waiters_of_an_ended_boot},
       {"last_moment_unread", "a keep-alive that came in time, but was not read yet, counts", last_moment_unread},
+      {"forwards_lost", "what was forwarded on a wire that broke comes there all the same", forwards_lost},
       {"long_away", "a member comes back after the log it needs is gone", long_away},
       {"late_lock_of_a_waiter", "a paused member has a LOCK done again whose client waits elsewhere",
        late_lock_of_a_waiter},

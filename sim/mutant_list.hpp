@@ -62,7 +62,7 @@ inline constexpr Mutant kMutants[] = {
     {"log_time_remembered", "log time starts at the greatest stamp ever seen", 3, nullptr, nullptr},
     {"forward_taken_twice", "a forward that comes twice is done twice", 3, nullptr, nullptr},
     {"forward_of_old_term", "a forward of an earlier term is done", 3, nullptr, nullptr},
-    {"forward_not_repeated", "a forward that is lost is not sent again", 3, nullptr, nullptr},
+    {"forward_not_repeated", "a forward that is lost is not sent again", 3, nullptr, "forwards_lost"},
     {"read_before_apply", "a read is answered before its entry is applied", 3, nullptr, nullptr},
     {"no_ticks", "an idle log gets no ticks", 3, nullptr, nullptr},
     {"snapshot_of_wrong_index", "a snapshot calls itself one entry newer", 3, nullptr, nullptr},
