@@ -28,24 +28,9 @@ void Core::time_hold(Handle hold) {
   set_timer(TimerKind::kHold, hold, h.timer, h.end_ms(), h.fence.value);
 }
 
-namespace {
-
-// A rule broken on purpose: the TTL of what an end brought about counts from when that end was due.
-void count_from_due(Core& c, Handle name, base::Fence before, int64_t due_ms) {
-  if (!base::mutant("ttl_from_due")) return;
-  for (Handle h = c.last_hold(c.names[name]); h && c.holds[h].fence.value > before.value; h = c.holds[h].name_prev) {
-    if (c.holds[h].ttl_end_ms == kNever) continue;
-    c.holds[h].ttl_end_ms -= c.log_ms - due_ms;
-    c.time_hold(h);
-  }
-}
-
-}  // namespace
-
 void Core::run_due() {
   while (!timers.empty() && timers.top().first <= log_ms) {
-    const int64_t due_ms = timers.top().first;
-    const base::Fence before = last_fence;
+    const int64_t now_ms = log_ms, due_ms = timers.top().first;
     const uint32_t ref = timers.top().ref;
     const Handle h = ref & ((1u << 30) - 1);
     Handle name = 0;
@@ -65,8 +50,9 @@ void Core::run_due() {
         end_waiter(h, Result::kNotGranted, Why::kTimedOut, EventKind::kTimedOut, Why::kTimedOut);
         break;
     }
+    if (base::mutant("ttl_from_due")) log_ms = due_ms;
     serve(name);
-    count_from_due(*this, name, before, due_ms);
+    log_ms = now_ms;
     settle_all();
   }
 }
