@@ -398,12 +398,12 @@ impl Log {
         r.map(|_| ()).map_err(|e| e.to_string())
     }
 
-    /// Bytes of the log files that are in use.
     /// Ids of this directory's starts, the latest first; 0: not known.
     pub fn starts(&self) -> [u64; STARTS] {
         self.lock().bound.starts
     }
 
+    /// Bytes of the log files that are in use.
     pub fn disk_bytes(&self) -> u64 {
         self.engine.get_used_size() as u64
     }
