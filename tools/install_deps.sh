@@ -21,7 +21,6 @@ build libasio-dev           hdr:asio.hpp
 build libspdlog-dev         hdr:spdlog/spdlog.h
 build libfmt-dev            hdr:fmt/core.h
 build libcli11-dev          hdr:CLI/CLI.hpp
-build libtomlplusplus-dev   hdr:toml++/toml.h
 build libxxhash-dev         hdr:xxhash.h
 build libssl-dev            hdr:openssl/hmac.h
 build cargo-web             rust:

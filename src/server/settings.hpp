@@ -107,7 +107,8 @@ struct GivenSetting {
   std::string origin;  // for messages: "--connections", "cleat.toml:12: connections"
 };
 
-// The three sources. kInvalid: one line that names the place and the key and says what to do.
+// The three sources. kInvalid: one line that names the place and the key and says what to do. Whether a key is a
+// setting is for make_config to say.
 base::Result<std::vector<GivenSetting>> settings_of_file(const std::string& path);
 // `environment`: lines NAME=value. Variables that only clients know (CLEAT_SERVER, ...) are skipped; other unknown
 // CLEAT_* ones are put into `unknown`.

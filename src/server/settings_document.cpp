@@ -23,6 +23,9 @@ that names the file, its line and the key. `CONFIG GET name` shows what a runnin
     max-output-bytes = "16MiB"
     max-ttl-ms = "48h"
 
+A line of the file is empty, a comment or `key = value`; a value is a text in quotes, a whole number, `true` or `false`,
+on one line and written as in [TOML](https://toml.io/en/v1.0.0). There are no tables.
+
 Most nodes need `data`, `listen` and, beyond loopback, `password-file`; members of a cluster also `name`, `cluster` and
 `cluster-secret-file` ([operations](operations.md#a-cluster)). The rest are limits, each with a name so that reaching it
 can be told: the error `LIMIT` names the setting.
