@@ -18,6 +18,7 @@ void LostDisks::look() {
     doing_ = Doing::kNothing;
   }
   if (doing_ == Doing::kRots && victim_->up()) doing_ = Doing::kNothing;
+  if (doing_ == Doing::kPutBackWithinStart) judge();
   if (over_ || !changes_.settled()) return;
   if (doing_ == Doing::kNothing) return choose();
   if (doing_ == Doing::kCopied) put_back();
@@ -50,11 +51,36 @@ void LostDisks::put_back() {
   if (!victim_->up() || victim_->failing()) return;
   if (victim_->starts_since_copy() == 0) {
     if (!pace_.chance(0.2)) return;
+    if (pace_.chance(0.5)) return put_back_within_start();
     victim_->kill();
     return c_.restart_later(*victim_, pace_.in(5'000, 500'000));
   }
   if (!all_met() || !pace_.chance(0.3)) return;
   if (victim_->put_copy_back()) doing_ = Doing::kPutBack;
+}
+
+// It reaches that leader alone, and only as long as it leads: any other could let it in.
+void LostDisks::put_back_within_start() {
+  judge_ = c_.leader();
+  if (judge_ == nullptr || judge_ == victim_) return;
+  judged_term_ = judge_->replica().status().term;
+  if (acknowledged() <= victim_->copied_last()) return;
+  const auto meets = [this](uint32_t member) { return member == judge_->member() && judge_leads(); };
+  if (victim_->put_copy_back(meets)) doing_ = Doing::kPutBackWithinStart;
+}
+
+void LostDisks::judge() {
+  if (!judge_leads()) victim_->lose("is replaced: who could tell that its disk was put back leads no more");
+}
+
+bool LostDisks::judge_leads() const {
+  return judge_->leads() && judge_->replica().status().term == judged_term_;
+}
+
+uint64_t LostDisks::acknowledged() const {
+  for (const replica::PeerStatus& p : judge_->replica().peers())
+    if (p.id == victim_->member()) return p.match;
+  return 0;
 }
 
 bool LostDisks::all_met() const {

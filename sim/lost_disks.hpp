@@ -1,6 +1,7 @@
 // Disks that a member must not go on with. Somebody puts one back to an older copy, from before its latest start: the
-// others have met that start, and send the member away. (Where nobody met a start since, nothing can tell.) Or a byte
-// rots: the member does not start, or did not need it. The operator replaces the member.
+// others have met that start, and send the member away. Or to one of its latest start: the leader to which it has
+// acknowledged more since does so. (Where nobody met a start since, or that leader leads no more, nothing can tell.) Or
+// a byte rots: the member does not start, or did not need it. The operator replaces the member.
 #pragma once
 
 #include "changes.hpp"
@@ -17,11 +18,15 @@ class LostDisks {
   bool settled() const { return doing_ == Doing::kNothing || doing_ == Doing::kCopied; }
 
  private:
-  enum class Doing : uint8_t { kNothing, kCopied, kPutBack, kRots };
+  enum class Doing : uint8_t { kNothing, kCopied, kPutBack, kPutBackWithinStart, kRots };
   void turn();
   void look();
   void choose();
   void put_back();
+  void put_back_within_start();
+  void judge();
+  bool judge_leads() const;
+  uint64_t acknowledged() const;
   bool all_met() const;
   bool is_spare() const;
 
@@ -31,6 +36,8 @@ class LostDisks {
   uint64_t count_ = 0;
   Doing doing_ = Doing::kNothing;
   Server* victim_ = nullptr;
+  Server* judge_ = nullptr;  // the leader that knows what the victim acknowledged
+  uint64_t judged_term_ = 0;
   bool over_ = false;
 };
 

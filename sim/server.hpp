@@ -61,14 +61,17 @@ class Server : public replica::Clock, private replica::Listener, private replica
   void empty_disk();
   void slow_disk(int64_t sync_us);
   void keep_copy();  // of its disk, as an image of the running machine
-  // It loses power, and its disk is put back to the copy before it starts again. False: not now.
-  bool put_copy_back();
+  // It loses power, and its disk is put back to the copy before it starts again. False: not now. `meets`: which members
+  // its next start reaches; empty: all.
+  bool put_copy_back(std::function<bool(uint32_t member)> meets = {});
+  uint64_t copied_last() const { return copied_last_; }
   uint32_t starts_since_copy() const { return replica_->boot() - copied_boot_; }  // of one that is up
   // It noted, for good, the latest start of the other one, which is up.
   bool has_met(const Server& other) const;
   // It is killed, and a byte of its disk is another when it starts again. False: not now.
   bool rot();
   bool is_lost() const { return lost_; }               // sent away for an older disk, or not started on a rotten one
+  void lose(const std::string& why);                   // it is down for good, to be replaced
   void die_in_next_write(Rng&);                        // its sync fails, or the power goes in the middle of it
   bool failing() const { return failing_ || dying_; }  // it goes soon
   void snapshot();
@@ -224,7 +227,9 @@ class Server : public replica::Clock, private replica::Listener, private replica
   std::set<uint32_t> known_;
   server::SeenBoots boots_;
   uint32_t copied_boot_ = 0;
+  uint64_t copied_last_ = 0;
   bool lost_ = false;
+  std::function<bool(uint32_t)> meets_;
 };
 
 }  // namespace cleat::sim

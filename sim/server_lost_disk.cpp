@@ -20,14 +20,16 @@ void Server::keep_copy() {
   disk_->keep_copy();
   files_->keep_copy();
   copied_boot_ = replica_->boot();
+  copied_last_ = replica_->status().durable;
 }
 
-bool Server::put_copy_back() {
+bool Server::put_copy_back(std::function<bool(uint32_t member)> meets) {
   if (!up() || failing_ || world_.now_us < busy_until_us_) return false;
   crash(false);
   world_.say(
       fmt::format("the disk of member {} is put back to the copy of its start number {}", self_.member, copied_boot_));
-  world_.cover(kPutBack);
+  world_.cover(meets ? kPutBackWithinStart : kPutBack);
+  meets_ = std::move(meets);
   if (!disk_->put_copy_back()) world_.fail("put back", "put back: the directory can't be changed");
   files_->put_copy_back();
   world_.after(dice_.in(1'000, 1'000'000), [this] { start(); });
@@ -72,6 +74,8 @@ net::PeerHello Server::hello() const {
   hello.name = fmt::format("m{}", self_.member);
   hello.boot = replica_->boot();
   hello.starts = replica_->starts();
+  hello.found_term = replica_->found().term;
+  hello.found_last = replica_->found().last;
   hello.level = level_;
   return hello;
 }
@@ -79,6 +83,7 @@ net::PeerHello Server::hello() const {
 // The rules themselves; but who is a member is known here by other means (knows()), and levels are on_unfit()'s.
 base::Status Server::admit(const net::PeerHello& theirs) {
   if (!plan_.put_backs) return {};
+  if (meets_ && !meets_(theirs.member)) return {base::Code::kUnavailable, "not reached"};
   server::OwnPlace own;
   own.name = fmt::format("m{}", self_.member);
   own.cluster = any_cluster();
@@ -87,6 +92,7 @@ base::Status Server::admit(const net::PeerHello& theirs) {
   own.members = &replica_->members();
   own.table_is_old = true;
   own.boots = &boots_;
+  server::know_match(*replica_, theirs.member, own);
   if (base::Status status = server::admit(own, net::PeerEnd::kAccepted, "", theirs); !status.ok()) return status;
   const server::SeenStart seen = server::seen_start(boots_[theirs.member], theirs);
   if (seen == std::exchange(boots_[theirs.member], seen)) return {};
@@ -98,10 +104,14 @@ base::Status Server::admit(const net::PeerHello& theirs) {
 void Server::refused(const std::string& why) {
   if (lost_ || why.find(server::kPutBackRefusal) == std::string::npos)
     return world_.say(fmt::format("member {} is refused: {}", self_.member, why));
-  lost_ = true;
   world_.cover(kSentAway);
-  world_.say(fmt::format("member {} is sent away: {}", self_.member, why));
-  kill();
+  lose("is sent away: " + why);
+}
+
+void Server::lose(const std::string& why) {
+  lost_ = true;
+  world_.say(fmt::format("member {} {}", self_.member, why));
+  if (up()) kill();
 }
 
 }  // namespace cleat::sim

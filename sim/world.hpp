@@ -109,6 +109,7 @@ namespace cleat::sim {
   V(kMemberChanges, "membership changes")                          \
   V(kJoins, "members that joined and served")                      \
   V(kPutBack, "disks put back to an older copy")                   \
+  V(kPutBackWithinStart, "disks put back within a start")          \
   V(kSentAway, "members sent away for an older disk")
 // clang-format on
 

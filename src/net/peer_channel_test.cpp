@@ -81,16 +81,21 @@ TEST(PeerHello, ComesBackWhole) {
   h.to_member = 4'000'000'000;
   h.name = "node-ä";
   h.starts = {3, UINT64_MAX, 0};
+  h.found_term = 300;
+  h.found_last = UINT64_MAX;
   Nonce n{};
   const std::string bytes = encode(h, nonce(0xab));
   const auto back = decode_peer_hello(bytes + "what a later version adds", n);
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(*back, h);
   EXPECT_EQ(n, nonce(0xab));
-  const size_t without_starts = bytes.size() - 1 - 3 * 8;  // as an older build says it
-  for (size_t cut = 0; cut < bytes.size(); ++cut)
-    EXPECT_EQ(decode_peer_hello(bytes.substr(0, cut), n).ok(), cut == without_starts) << cut;
+  const size_t without_found = bytes.size() - 2 - 10, without_starts = without_found - 1 - 3 * 8;  // of older builds
+  for (size_t cut = 0; cut < bytes.size(); ++cut) {
+    const bool whole = cut == without_starts || cut == without_found;
+    EXPECT_EQ(decode_peer_hello(bytes.substr(0, cut), n).ok(), whole) << cut;
+  }
   EXPECT_THAT(decode_peer_hello(bytes.substr(0, without_starts), n)->starts, ::testing::IsEmpty());
+  EXPECT_EQ(decode_peer_hello(bytes.substr(0, without_found), n)->starts, h.starts);
   h.starts.assign(kMostStarts + 1, 1);
   EXPECT_FALSE(decode_peer_hello(encode(h, n), n).ok());
   h.starts.clear();

@@ -23,6 +23,8 @@ std::string encode(const PeerHello& hello, const Nonce& nonce) {
   w.varint(hello.to_member);
   w.varint(hello.starts.size());
   for (const uint64_t id : hello.starts) w.fixed64(id);
+  w.varint(hello.found_term);
+  w.varint(hello.found_last);
   return out;
 }
 
@@ -53,6 +55,10 @@ base::Result<PeerHello> decode_peer_hello(std::string_view bytes, Nonce& nonce) 
     const uint64_t count = r.varint();
     if (count > kMostStarts) r.fail();
     for (uint64_t i = 0; i < count && r.ok(); ++i) hello.starts.push_back(r.fixed64());
+  }
+  if (r.ok() && !r.at_end()) {
+    hello.found_term = r.varint();
+    hello.found_last = r.varint();
   }
   if (hello.oldest_version > hello.newest_version || hello.name.size() > kMostPeerName) r.fail();
   if (!r.ok()) return base::Status(base::Code::kInvalid, "the greeting of the other end is malformed");

@@ -32,14 +32,15 @@ struct PeerHello {
   std::string name;
   uint32_t boot = 0;
   std::vector<uint64_t> starts;  // ids of its directory's starts, number `boot` first; 0 and beyond the end: not known
-  uint32_t level = 0;            // the highest feature level that it knows
-  uint32_t to_member = 0;        // whom the dialing end means to reach; 0: it does not know. Peers fills it in
+  uint64_t found_term = 0, found_last = 0;  // on its disk by this start: Raft's term, the last entry; 0: not known
+  uint32_t level = 0;                       // the highest feature level that it knows
+  uint32_t to_member = 0;  // whom the dialing end means to reach; 0: it does not know. Peers fills it in
   uint32_t oldest_version = kOldestPeerVersion, newest_version = kNewestPeerVersion;
   bool operator==(const PeerHello&) const = default;
 };
 
 // Later versions may add fields at the end: they are skipped here. kInvalid: cut short, or more than
-// kMostPeerName and kMostStarts allow. A build of before `starts` says none.
+// kMostPeerName and kMostStarts allow. Older builds do not say `starts`, or what was found.
 std::string encode(const PeerHello&, const Nonce&);
 base::Result<PeerHello> decode_peer_hello(std::string_view, Nonce&);
 

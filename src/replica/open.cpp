@@ -90,6 +90,7 @@ base::Status Pump::open_group() {
   group_ = *std::move(group);
   const raft::GroupStatus s = group_->status();
   boot_ = base::mutant("boot_not_counted") ? 1 : static_cast<uint32_t>(s.boot);
+  found_ = {s.term, s.last};
   forwards_.begin(boot_);
   proofs_.begin(first_number(boot_));
   last_asked_ = first_number(boot_);

@@ -36,6 +36,7 @@ class Pump final : public Replica, private lock::Sink {
 
   uint32_t boot() const override { return boot_; }
   std::vector<uint64_t> starts() const override { return group_->starts(); }
+  Found found() const override { return found_; }
   Trouble begin_run(const base::ConnectionRef&) override;
   Trouble add(const lock::Command&) override;
   void read(uint64_t cookie) override;
@@ -230,6 +231,7 @@ class Pump final : public Replica, private lock::Sink {
   Phase phase_ = Phase::kFollowing;
   uint64_t term_ = 0;
   uint32_t boot_ = 0;
+  Found found_;
   uint64_t applied_ = 0, applied_term_ = 0;
   std::optional<raft::SnapshotMark> loaded_;  // the snapshot of this start
   uint64_t entry_term_ = 0;                   // in which the runs of entry_ were taken

@@ -152,6 +152,11 @@ struct Status {
   int64_t last_sync_us = 0;  // how long the last synced write took
 };
 
+// Of Raft: the term and the log's last entry.
+struct Found {
+  uint64_t term = 0, last = 0;
+};
+
 class Replica {
  public:
   // Opens or creates the data directory, loads snapshot and log. kCorrupt, kBusy, kIo with a line for the operator.
@@ -162,6 +167,8 @@ class Replica {
   // Ids of the directory's starts: Options::start_id of start number boot() first, then of the one before ...; 0 and
   // beyond the end: not known.
   virtual std::vector<uint64_t> starts() const { return {}; }
+  // What this start found on the disk.
+  virtual Found found() const { return {}; }
 
   // Input of a turn. A run is what one connection pipelined. The command's bytes are copied into the entry.
   // A trouble other than kNone: not taken, nothing will be answered by the log. kDiskFull only for commands that take

@@ -111,6 +111,21 @@ bool was_put_back(const SeenStart& seen, const PeerHello& theirs) {
   return theirs.starts[ago] != seen.id;
 }
 
+// A start that this leader has not met found less on its disk than the one before acknowledged to it. An entry that was
+// acknowledged in a term can go only by a later one's leader, whom the member has met then.
+bool has_forgotten(const OwnPlace& own, const SeenStart& seen, const PeerHello& theirs) {
+  if (own.match == 0 || theirs.found_last == 0 || seen_start(seen, theirs) == seen) return false;
+  if (base::mutant("match_ignored")) return false;
+  return theirs.found_term < own.term || (theirs.found_term == own.term && theirs.found_last < own.match);
+}
+
+Status refuse_put_back(const PeerHello& theirs, std::string_view says) {
+  return refuse(
+      fmt::format("member {} says {}: {} and has forgotten what it promised. Remove it (cleat cluster remove {}), "
+                  "empty its directory and let it join anew",
+                  theirs.name, says, kPutBackRefusal, theirs.name));
+}
+
 Status check_member(const OwnPlace& own, const PeerHello& theirs) {
   const replica::Member* known = own.members->find(theirs.member);
   if (!known && own.table_is_old) return {};
@@ -127,18 +142,30 @@ Status check_member(const OwnPlace& own, const PeerHello& theirs) {
   if (known->name != theirs.name) {
     return refuse(fmt::format("member {} is called {} and not {}", theirs.member, known->name, theirs.name));
   }
-  const auto seen = own.boots->find(theirs.member);
-  if (seen != own.boots->end() && was_put_back(seen->second, theirs) && !base::mutant("put_back_let_in")) {
-    return refuse(fmt::format(
-        "member {} says that this is its start number {} and does not know of its start number {}, which was met here: "
-        "{} and has forgotten what it promised. Remove it (cleat cluster remove {}), empty its directory and let it "
-        "join anew",
-        theirs.name, theirs.boot, seen->second.boot, kPutBackRefusal, theirs.name));
+  const auto met = own.boots->find(theirs.member);
+  if (met == own.boots->end() || base::mutant("put_back_let_in")) return {};
+  const SeenStart& seen = met->second;
+  if (was_put_back(seen, theirs)) {
+    return refuse_put_back(
+        theirs,
+        fmt::format("that this is its start number {} and does not know of its start number {}, which was met here",
+                    theirs.boot, seen.boot));
+  }
+  if (has_forgotten(own, seen, theirs)) {
+    return refuse_put_back(theirs, fmt::format("that its log ended with entry {} of term {} or before when it started, "
+                                               "and it had acknowledged entry {} in term {}",
+                                               theirs.found_last, theirs.found_term, own.match, own.term));
   }
   return {};
 }
 
 }  // namespace
+
+void know_match(const replica::Replica& replica, uint32_t member, OwnPlace& own) {
+  own.term = replica.status().term;
+  for (const replica::PeerStatus& peer : replica.peers())
+    if (peer.id == member) own.match = peer.match;
+}
 
 SeenStart seen_start(const SeenStart& before, const PeerHello& theirs) {
   if (theirs.boot < before.boot) return before;

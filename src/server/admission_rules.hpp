@@ -8,7 +8,7 @@
 
 #include "base/status.hpp"
 #include "net/peers.hpp"
-#include "replica/members.hpp"
+#include "replica/replica.hpp"
 #include "server/cluster_identity.hpp"
 #include "server/founding.hpp"
 
@@ -27,6 +27,7 @@ struct OwnPlace {
   // is let in.
   bool table_is_old = false;
   const SeenBoots* boots = nullptr;  // kMember: the latest start that was seen of each
+  uint64_t term = 0, match = 0;      // Raft's term; of its leader: the last entry that the other end acknowledged in it
   uint32_t level = 0;                // kMember: the group's feature level, as far as it is known here
 };
 
@@ -35,6 +36,9 @@ inline constexpr std::string_view kRemovedRefusal = "this member was removed fro
 
 // Is part of the refusal that a directory gets which was put back to an earlier state: it stops, too.
 inline constexpr std::string_view kPutBackRefusal = "its disk was put back to an earlier state";
+
+// Fills in the term, and what its leader knows of `member`.
+void know_match(const replica::Replica&, uint32_t member, OwnPlace&);
 
 // Of one that was let in: what to remember of its starts, from what was remembered.
 SeenStart seen_start(const SeenStart& before, const net::PeerHello& theirs);

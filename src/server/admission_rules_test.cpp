@@ -122,6 +122,31 @@ TEST_F(AdmissionRules, ADirectoryPutBackThatWasStartedAsOften) {
   EXPECT_EQ(accepted(b(3, {203, 102, 101})), "in");
 }
 
+// An image of the machine as it ran last: nobody met a start that it lacks, but its leader counted on more.
+TEST_F(AdmissionRules, ADirectoryPutBackToWithinItsLatestStart) {
+  const auto b = [](uint32_t boot, uint64_t term, uint64_t last) {
+    PeerHello h = member(2, "b", boot);
+    h.starts = {100 + boot};
+    h.found_term = term;
+    h.found_last = last;
+    return h;
+  };
+  boots_[2] = {3, 103};
+  own_.term = 5;
+  own_.match = 80;
+  EXPECT_EQ(accepted(b(4, 5, 80)), "in");
+  EXPECT_THAT(accepted(b(4, 5, 79)),
+              HasSubstr("its log ended with entry 79 of term 5 or before when it started, and it "
+                        "had acknowledged entry 80 in term 5: " +
+                        std::string(kPutBackRefusal)));
+  EXPECT_THAT(dialed("b", b(4, 4, 90)), HasSubstr(std::string(kPutBackRefusal))) << "it has answered in term 5";
+  EXPECT_EQ(accepted(b(4, 6, 70)), "in") << "a later leader may have cut its log";
+  EXPECT_EQ(accepted(b(3, 5, 70)), "in") << "the same start is connected again";
+  EXPECT_EQ(accepted(b(4, 0, 0)), "in") << "an older build does not say";
+  own_.match = 0;
+  EXPECT_EQ(accepted(b(4, 4, 70)), "in") << "it acknowledged nothing to this leader";
+}
+
 TEST_F(AdmissionRules, TheLatestStartIsRemembered) {
   PeerHello b = member(2, "b", 3);
   EXPECT_EQ(seen_start({}, b), (SeenStart{3, 0}));

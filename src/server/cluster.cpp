@@ -143,7 +143,9 @@ Status Cluster::admit(net::PeerEnd end, uint64_t key, const net::PeerHello& thei
   if (phase_ == Phase::kStopped || (phase_ == Phase::kMember && !replica_)) {
     return invalid("this node is not ready yet, or stops: try again");
   }
-  const Status status = server::admit(own_place(), end, end == net::PeerEnd::kDialed ? name_behind(key) : "", theirs);
+  OwnPlace own = own_place();
+  if (replica_) know_match(*replica_, theirs.member, own);
+  const Status status = server::admit(own, end, end == net::PeerEnd::kDialed ? name_behind(key) : "", theirs);
   if (status.ok() && phase_ == Phase::kMember && theirs.member != 0) {
     SeenStart& seen = boots_[theirs.member];
     seen = seen_start(seen, theirs);
@@ -253,6 +255,8 @@ void Cluster::serve(replica::Replica* replica, const replica::Members& members) 
   hello.name = identity_.name;
   hello.boot = replica->boot();
   hello.starts = replica->starts();
+  hello.found_term = replica->found().term;
+  hello.found_last = replica->found().last;
   hello.level = options_.level;
   port_->set_hello(hello);
 }

@@ -158,6 +158,23 @@ def test_a_directory_put_back_from_a_copy_is_refused(cluster, tmp_path):
     assert len(cluster.alive()) == 2, "who says so to c goes on"
 
 
+def test_a_directory_put_back_to_an_image_of_its_last_start_is_refused(cluster, tmp_path):
+    leader = cluster.leader()
+    c = next(node for node in cluster.alive() if node is not leader)
+    cluster.stop(c)
+    shutil.copytree(c.data, tmp_path / "image")
+    cluster.resume(c)
+    with leader.connect() as connection:
+        connection.do("LOCK", "x", "TOKEN", "t", "TTL", "60000")
+    wait_until(lambda: status(leader)["members"][c.name]["lag"] == 0, what="the lock to be acknowledged")
+    c.kill()
+    shutil.rmtree(c.data)
+    shutil.copytree(tmp_path / "image", c.data)
+    c.launch()
+    assert "and it had acknowledged entry" in why_it_stopped(c)
+    assert len(cluster.alive()) == 2, "who says so to it goes on"
+
+
 def test_another_secret_is_not_let_in(unfounded, tmp_path):
     for name in "abc":
         secret = tmp_path / f"{name}.secret"
