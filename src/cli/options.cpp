@@ -82,6 +82,15 @@ void move_behind_command(std::vector<std::string>& words) {
                 words.begin() + static_cast<long>(command) + 1);
 }
 
+// CLI11 says "--ttl: 1 required DURATION missing".
+std::string without_value(const std::string& line) {
+  constexpr std::string_view kRequired = ": 1 required ", kMissing = " missing";
+  const size_t at = line.find(kRequired);
+  if (at == std::string::npos || !line.ends_with(kMissing)) return line;
+  const std::string flag = line.substr(0, at), type = line.substr(at + kRequired.size());
+  return flag + ": its value is missing, as in: " + flag + " " + type.substr(0, type.size() - kMissing.size());
+}
+
 }  // namespace
 
 std::vector<CommandText> describe() {
@@ -117,6 +126,8 @@ Parsed parse(std::vector<std::string> words, const Environment& environment) {
     return {.invocation = {}, .out = help_text(grammar.app(), command), .err = {}, .exit_status = kOk};
   } catch (const CLI::CallForVersion& version) {
     return {.invocation = {}, .out = std::string(version.what()) + "\n", .err = {}, .exit_status = kOk};
+  } catch (const CLI::ArgumentMismatch& error) {
+    return usage_error(command, without_value(error.what()));
   } catch (const CLI::ParseError& error) {
     return usage_error(command, error.what());
   }

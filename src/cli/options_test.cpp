@@ -170,7 +170,7 @@ TEST(Options, EveryFlagRefusesWhatIsWrong) {
       {{"run", "--", "x"}, "cleat run: NAME is required"},
       {{"run", "a", "x"}, "cleat run: The following argument was not expected: x"},
       {{"lock", "a"}, "cleat lock: --ttl is required"},
-      {{"lock", "a", "--ttl"}, "cleat lock: --ttl: 1 required DURATION missing"},
+      {{"lock", "a", "--ttl"}, "cleat lock: --ttl: its value is missing, as in: --ttl DURATION"},
       {{"lock", "a", "--ttl", "1s", "--token", ""}, "cleat lock: --token: a token has 1 to 64 bytes, this one has 0"},
       {{"lock", "a", "--ttl", "1s", "--token", std::string(65, 't')},
        "cleat lock: --token: a token has 1 to 64 bytes, this one has 65"},

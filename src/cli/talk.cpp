@@ -17,7 +17,9 @@ Result<std::string> read_password(const std::string& file) {
   if (file.empty()) return std::string();
   std::ifstream in(file);
   std::string line;
-  if (!in || !std::getline(in, line) || line.empty()) {
+  const bool is_read = static_cast<bool>(std::getline(in, line));
+  if (line.ends_with('\r')) line.pop_back();
+  if (!is_read || line.empty()) {
     return Status(Code::kInvalid, "the password file '" + escaped(file) + "' can't be read or its first line is empty");
   }
   return line;

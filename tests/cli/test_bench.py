@@ -103,7 +103,7 @@ class Bench(Case):
         told = self.measured("--server", f"{dead},{node.url}", "--connections", "4")
         self.assertEqual(told["errors"], {})
         node.kill()
-        (self.place / "password").write_text("secret\n")
+        (self.place / "password").write_bytes(b"secret\r\n")  # as an editor of another system leaves it
         (self.place / "password").chmod(0o600)
         self.start_node("--password-file", self.place / "password", asks_password=True)
         done = self.cleat("bench", "--timeout", "5s", status=77)
