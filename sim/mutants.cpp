@@ -192,31 +192,26 @@ class Hunters {
     tell(r.mutant->name, sort_of(*r.mutant), {WIFSIGNALED(status) ? "it stopped itself" : by, seeds}, seconds(r.begun));
   }
 
-  // It tells, for each: "caught   NAME (WHAT)", "    by the model:    seed 1 step 37 (37 steps in all): view: ...", and
-  // the same of the promises.
+  // It prints a row for each variant and judge, those of a variant together: auditor/mutants.hpp.
   void ask_auditor() {
     auto begun = Clock::now();
     const std::string which = hunt_.only.empty() ? "--all-mutants" : "--mutant " + hunt_.only;
     FILE* out = popen(fmt::format("'{}' {} 2>&1", beside("auditor"), which).c_str(), "r");
     std::string name;
     Caught caught;
-    for (char line[4096]; std::fgets(line, sizeof line, out) != nullptr;) {
-      const std::string said = first_line(line);
-      if (said.starts_with("caught ") || said.starts_with("SURVIVED ")) {
-        name = said.substr(9, said.find(" (") - 9);
-        caught = {};
-      }
-      const size_t by = said.find("    by the "), seed = said.find("seed "), what = said.find("): ");
-      if (by == 0 && !said.ends_with("not seen") && caught.by.empty()) {
-        const std::string judge = said.substr(11, said.find(':') - 11);
-        const std::string how = said.substr(said.find_first_not_of(' ', said.find(':') + 1));
-        caught.by = fmt::format("{}: {}", judge, what == std::string::npos ? how : said.substr(what + 3));
-        if (seed != std::string::npos) caught.seeds = std::strtoull(said.c_str() + seed + 5, nullptr, 10);
-      }
-      if (!said.starts_with("    by the promises:")) continue;
-      tell(name, "the auditor", caught, seconds(begun));
+    const auto tell_last = [&] {
+      if (!name.empty()) tell(name, "the auditor", caught, seconds(begun));
       begun = Clock::now();
+    };
+    for (char line[4096]; std::fgets(line, sizeof line, out) != nullptr;) {
+      std::istringstream row(first_line(line));
+      std::string of, judge, seed, seen;
+      if (!std::getline(row, of, '\t') || !std::getline(row, judge, '\t') || !std::getline(row, seed, '\t')) continue;
+      if (of != name) tell_last(), name = of, caught = {};
+      if (std::getline(row, seen) && caught.by.empty())
+        caught = {judge + ": " + seen, std::strtoull(seed.c_str(), nullptr, 10)};
     }
+    tell_last();
     pclose(out);
   }
 

@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "base/mutant.hpp"
 #include "runner.hpp"
@@ -27,13 +28,19 @@ std::string one_line(const std::string& s) {
   return out;
 }
 
-// What caught it, after how much; empty: it survived.
+struct Judge {
+  const char* name;
+  Judges judges;
+};
+constexpr Judge kJudges[] = {{"model", {true, false}}, {"promises", {false, true}}};
+
+// A seed, a tab, and what was seen; empty: it survived.
 std::string hunt(Judges judges, uint64_t seeds, uint64_t steps) {
   RunCounts counts;
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     if (const auto failure = run_plan(make_plan(seed, steps), judges, false, &counts)) {
-      return fmt::format("seed {} step {} ({} steps in all): {}: {}", seed, failure->step, counts.steps, failure->check,
-                         one_line(failure->what));
+      return fmt::format("{}\t{}: {} (step {}, {} steps in all)", seed, failure->check, one_line(failure->what),
+                         failure->step, counts.steps);
     }
   }
   return "";
@@ -59,8 +66,8 @@ std::string hunt_apart(const Mutant& m, Judges judges, uint64_t seeds, uint64_t 
   close(ends[0]);
   int status = 0;
   waitpid(child, &status, 0);
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) return "the machine stopped itself (CHECK)";
-  if (WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM) return fmt::format("signal {}", WTERMSIG(status));
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) return "0\tthe machine stopped itself (CHECK)";
+  if (WIFSIGNALED(status) && WTERMSIG(status) != SIGALRM) return fmt::format("0\tsignal {}", WTERMSIG(status));
   return found;
 }
 
@@ -68,21 +75,25 @@ std::string hunt_apart(const Mutant& m, Judges judges, uint64_t seeds, uint64_t 
 
 int run_mutants(const char* only, uint64_t seeds, uint64_t steps) {
   // A judge that condemns the unbroken machine proves nothing about a broken one.
-  const bool model_is_judge = hunt({true, false}, seeds, steps).empty();
-  const bool promises_are_judge = hunt({false, true}, seeds, steps).empty();
-  if (!model_is_judge) fmt::print("the model differs from the unbroken machine: it does not count here\n");
-  if (!promises_are_judge) fmt::print("the unbroken machine breaks a promise: they do not count here\n");
+  std::vector<Judge> fit;
+  for (const Judge& j : kJudges) {
+    if (hunt(j.judges, seeds, steps).empty())
+      fit.push_back(j);
+    else
+      fmt::print("the {} condemns the unbroken machine: it does not count here\n", j.name);
+  }
   int survivors = 0, tried = 0;
   for (const auto& m : kMutants) {
     if (only != nullptr && std::strcmp(only, m.name) != 0) continue;
     ++tried;
-    const std::string by_model = !model_is_judge ? "" : hunt_apart(m, {true, false}, seeds, steps);
-    const std::string by_promise = !promises_are_judge ? "" : hunt_apart(m, {false, true}, seeds, steps);
-    const bool caught = !by_model.empty() || !by_promise.empty();
+    bool caught = false;
+    for (const Judge& j : fit) {
+      const std::string seen = hunt_apart(m, j.judges, seeds, steps);
+      fmt::print("{}\t{}\t{}\n", m.name, j.name, seen.empty() ? "0\t" : seen);
+      std::fflush(stdout);
+      caught |= !seen.empty();
+    }
     survivors += caught ? 0 : 1;
-    fmt::print("{} {} ({})\n    by the model:    {}\n    by the promises: {}\n", caught ? "caught  " : "SURVIVED",
-               m.name, m.what, by_model.empty() ? "not seen" : by_model, by_promise.empty() ? "not seen" : by_promise);
-    std::fflush(stdout);
   }
   if (tried == 0) {
     fmt::print(stderr, "no mutant is called {}; --all-mutants lists them\n", only);

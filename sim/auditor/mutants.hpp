@@ -32,7 +32,8 @@ inline constexpr Mutant kMutants[] = {
     {"crowd_hides_fences", "a crowded name does not find its holds by their fences"},
 };
 
-// Runs each (or the one named) until it is caught or `seeds` are over; prints a line for each. 0: all caught.
+// Runs each (or the one named) until it is caught or `seeds` are over. Prints a row for each and each judge, with tabs
+// between: name, judge ("model" or "promises"), seed (0: none), what was seen (empty: nothing). 0: all caught.
 int run_mutants(const char* only, uint64_t seeds, uint64_t steps);
 
 }  // namespace cleat::auditor
