@@ -228,6 +228,7 @@ class Server : public replica::Clock, private replica::Listener, private replica
   server::SeenBoots boots_;
   uint32_t copied_boot_ = 0;
   uint64_t copied_last_ = 0;
+  bool put_back_ = false;
   bool lost_ = false;
   std::function<bool(uint32_t)> meets_;
 };

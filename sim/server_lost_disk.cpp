@@ -30,6 +30,7 @@ bool Server::put_copy_back(std::function<bool(uint32_t member)> meets) {
       fmt::format("the disk of member {} is put back to the copy of its start number {}", self_.member, copied_boot_));
   world_.cover(meets ? kPutBackWithinStart : kPutBack);
   meets_ = std::move(meets);
+  put_back_ = true;
   if (!disk_->put_copy_back()) world_.fail("put back", "put back: the directory can't be changed");
   files_->put_copy_back();
   world_.after(dice_.in(1'000, 1'000'000), [this] { start(); });
@@ -104,6 +105,7 @@ base::Status Server::admit(const net::PeerHello& theirs) {
 void Server::refused(const std::string& why) {
   if (lost_ || why.find(server::kPutBackRefusal) == std::string::npos)
     return world_.say(fmt::format("member {} is refused: {}", self_.member, why));
+  if (!put_back_) return world_.fail("put back", "put back: a member is sent away with its own disk: " + why);
   world_.cover(kSentAway);
   lose("is sent away: " + why);
 }
