@@ -75,6 +75,7 @@ inline constexpr Mutant kMutants[] = {
     {"written_before_sync", "a leader counts its own disk before its thread has written", 3, nullptr, nullptr},
     {"put_back_let_in", "a disk that was put back to an older copy is let in", 3, nullptr, nullptr},
     {"match_ignored", "a leader lets in who has forgotten what it acknowledged", 3, nullptr, nullptr},
+    {"match_overrated", "a leader counts on one entry more than a member acknowledged", 3, nullptr, nullptr},
     {"start_ids_ignored", "starts are told apart by their number alone", 3, nullptr, nullptr},
     {"restored_fences_low", "a restored group goes on with the fences of its backup", 3, nullptr, nullptr},
     {"restored_sessions_stay", "sessions outlive a restore", 3, nullptr, nullptr},
