@@ -43,6 +43,7 @@ void LostDisks::choose() {
   const bool rots = c_.plan.rots && (!c_.plan.put_backs || dice.chance(0.5));
   if (rots && !v.rot()) return;
   if (!rots) v.keep_copy();
+  within_start_ = dice.chance(0.5);
   victim_ = &v;
   doing_ = rots ? Doing::kRots : Doing::kCopied;
 }
@@ -50,8 +51,8 @@ void LostDisks::choose() {
 void LostDisks::put_back() {
   if (!victim_->up() || victim_->failing()) return;
   if (victim_->starts_since_copy() == 0) {
+    if (within_start_) return put_back_within_start();
     if (!pace_.chance(0.2)) return;
-    if (pace_.chance(0.5)) return put_back_within_start();
     victim_->kill();
     return c_.restart_later(*victim_, pace_.in(5'000, 500'000));
   }

@@ -36,6 +36,7 @@ class LostDisks {
   uint64_t count_ = 0;
   Doing doing_ = Doing::kNothing;
   Server* victim_ = nullptr;
+  bool within_start_ = false;
   Server* judge_ = nullptr;  // the leader that knows what the victim acknowledged
   uint64_t judged_term_ = 0;
   bool over_ = false;
