@@ -76,7 +76,7 @@ net::PeerHello Server::hello() const {
   hello.boot = replica_->boot();
   hello.starts = replica_->starts();
   hello.found_term = replica_->found().term;
-  hello.found_last = replica_->found().last;
+  hello.found_next = replica_->found().last + 1;
   hello.level = level_;
   return hello;
 }

@@ -82,7 +82,7 @@ TEST(PeerHello, ComesBackWhole) {
   h.name = "node-ä";
   h.starts = {3, UINT64_MAX, 0};
   h.found_term = 300;
-  h.found_last = UINT64_MAX;
+  h.found_next = UINT64_MAX;
   Nonce n{};
   const std::string bytes = encode(h, nonce(0xab));
   const auto back = decode_peer_hello(bytes + "what a later version adds", n);

@@ -24,7 +24,7 @@ std::string encode(const PeerHello& hello, const Nonce& nonce) {
   w.varint(hello.starts.size());
   for (const uint64_t id : hello.starts) w.fixed64(id);
   w.varint(hello.found_term);
-  w.varint(hello.found_last);
+  w.varint(hello.found_next);
   return out;
 }
 
@@ -58,7 +58,7 @@ base::Result<PeerHello> decode_peer_hello(std::string_view bytes, Nonce& nonce) 
   }
   if (r.ok() && !r.at_end()) {
     hello.found_term = r.varint();
-    hello.found_last = r.varint();
+    hello.found_next = r.varint();
   }
   if (hello.oldest_version > hello.newest_version || hello.name.size() > kMostPeerName) r.fail();
   if (!r.ok()) return base::Status(base::Code::kInvalid, "the greeting of the other end is malformed");

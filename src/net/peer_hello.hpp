@@ -32,8 +32,9 @@ struct PeerHello {
   std::string name;
   uint32_t boot = 0;
   std::vector<uint64_t> starts;  // ids of its directory's starts, number `boot` first; 0 and beyond the end: not known
-  uint64_t found_term = 0, found_last = 0;  // on its disk by this start: Raft's term, the last entry; 0: not known
-  uint32_t level = 0;                       // the highest feature level that it knows
+  // What its start found on its disk: Raft's term, and the entry behind the log's last one; 0: not known.
+  uint64_t found_term = 0, found_next = 0;
+  uint32_t level = 0;      // the highest feature level that it knows
   uint32_t to_member = 0;  // whom the dialing end means to reach; 0: it does not know. Peers fills it in
   uint32_t oldest_version = kOldestPeerVersion, newest_version = kNewestPeerVersion;
   bool operator==(const PeerHello&) const = default;

@@ -114,9 +114,9 @@ bool was_put_back(const SeenStart& seen, const PeerHello& theirs) {
 // A start that this leader has not met found less on its disk than the one before acknowledged to it. An entry that was
 // acknowledged in a term can go only by a later one's leader, whom the member has met then.
 bool has_forgotten(const OwnPlace& own, const SeenStart& seen, const PeerHello& theirs) {
-  if (own.match == 0 || theirs.found_last == 0 || seen_start(seen, theirs) == seen) return false;
+  if (own.match == 0 || theirs.found_next == 0 || seen_start(seen, theirs) == seen) return false;
   if (base::mutant("match_ignored")) return false;
-  return theirs.found_term < own.term || (theirs.found_term == own.term && theirs.found_last < own.match);
+  return theirs.found_term < own.term || (theirs.found_term == own.term && theirs.found_next <= own.match);
 }
 
 Status refuse_put_back(const PeerHello& theirs, std::string_view says) {
@@ -154,7 +154,7 @@ Status check_member(const OwnPlace& own, const PeerHello& theirs) {
   if (has_forgotten(own, seen, theirs)) {
     return refuse_put_back(theirs, fmt::format("that its log ended with entry {} of term {} or before when it started, "
                                                "and it had acknowledged entry {} in term {}",
-                                               theirs.found_last, theirs.found_term, own.match, own.term));
+                                               theirs.found_next - 1, theirs.found_term, own.match, own.term));
   }
   return {};
 }

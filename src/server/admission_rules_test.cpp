@@ -124,11 +124,11 @@ TEST_F(AdmissionRules, ADirectoryPutBackThatWasStartedAsOften) {
 
 // An image of the machine as it ran last: nobody met a start that it lacks, but its leader counted on more.
 TEST_F(AdmissionRules, ADirectoryPutBackToWithinItsLatestStart) {
-  const auto b = [](uint32_t boot, uint64_t term, uint64_t last) {
+  const auto b = [](uint32_t boot, uint64_t term, std::optional<uint64_t> last) {
     PeerHello h = member(2, "b", boot);
     h.starts = {100 + boot};
     h.found_term = term;
-    h.found_last = last;
+    h.found_next = last ? *last + 1 : 0;
     return h;
   };
   boots_[2] = {3, 103};
@@ -142,7 +142,8 @@ TEST_F(AdmissionRules, ADirectoryPutBackToWithinItsLatestStart) {
   EXPECT_THAT(dialed("b", b(4, 4, 90)), HasSubstr(std::string(kPutBackRefusal))) << "it has answered in term 5";
   EXPECT_EQ(accepted(b(4, 6, 70)), "in") << "a later leader may have cut its log";
   EXPECT_EQ(accepted(b(3, 5, 70)), "in") << "the same start is connected again";
-  EXPECT_EQ(accepted(b(4, 0, 0)), "in") << "an older build does not say";
+  EXPECT_THAT(accepted(b(4, 0, 0)), HasSubstr(std::string(kPutBackRefusal))) << "it had just joined then";
+  EXPECT_EQ(accepted(b(4, 0, std::nullopt)), "in") << "an older build does not say";
   own_.match = 0;
   EXPECT_EQ(accepted(b(4, 4, 70)), "in") << "it acknowledged nothing to this leader";
 }

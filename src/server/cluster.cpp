@@ -256,7 +256,7 @@ void Cluster::serve(replica::Replica* replica, const replica::Members& members) 
   hello.boot = replica->boot();
   hello.starts = replica->starts();
   hello.found_term = replica->found().term;
-  hello.found_last = replica->found().last;
+  hello.found_next = replica->found().last + 1;
   hello.level = options_.level;
   port_->set_hello(hello);
 }
